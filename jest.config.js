@@ -1,0 +1,25 @@
+const project = (name, testMatch) => ({
+  displayName: name,
+  testMatch,
+  testEnvironment: 'node',
+  transform: {
+    '^.+\\.ts$': [
+      '@swc/jest',
+      {
+        jsc: { target: 'es2023', parser: { syntax: 'typescript' } },
+        module: { type: 'commonjs' },
+        sourceMaps: 'inline',
+      },
+    ],
+  },
+  extensionsToTreatAsEsm: [],
+});
+
+/** `fast`: every change. `long`: what takes more than seconds; CI runs it apart. */
+export default {
+  projects: [
+    project('fast', ['<rootDir>/test/**/*.test.ts']),
+    project('long', ['<rootDir>/test/**/*.long.ts']),
+  ],
+  testTimeout: 30_000,
+};

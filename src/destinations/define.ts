@@ -1,0 +1,87 @@
+import type { z } from 'zod';
+import type { EventOf, EventType } from '../event.ts';
+import type { RetryPolicy } from '../delivery.ts';
+
+/** What became of one event at one destination. `refused` concerns the connection: an operator must act. */
+export type Outcome =
+  | { kind: 'delivered' }
+  | { kind: 'rejected'; reason: string }
+  | { kind: 'retry'; reason: string; retryAfterMs?: number }
+  | { kind: 'refused'; reason: string };
+
+/** The settled outcomes that types answer with; everything else has words of its own. */
+export const delivered: Outcome = { kind: 'delivered' };
+export const rejected = (reason: string): Outcome => ({ kind: 'rejected', reason });
+export const retryLater = (reason: string): Outcome => ({ kind: 'retry', reason });
+
+/** One request to a partner, as plain data. The body is sent byte for byte as it stands here. */
+export interface PartnerRequest {
+  method: 'POST' | 'PUT' | 'PATCH' | 'GET';
+  url: string;
+  headers: Record<string, string>;
+  body: string;
+}
+
+/** A partner's answer. `body` is its text, cut at the engine's size limit. */
+export interface PartnerResponse {
+  status: number;
+  headers: Record<string, string | string[] | undefined>;
+  body: string;
+}
+
+/** The only clock a type may read: when this attempt sends, in ms since the epoch. */
+export interface Attempt {
+  time: number;
+}
+
+export interface DestinationDefinition<Settings extends z.ZodObject, Item> {
+  /** Slug: the configuration's `type`, this file's name and the fixture's. */
+  type: string;
+  /** The partner's name, as `integrations` objects spell it. */
+  name: string;
+  /** The partner's reference of the API used. */
+  docs: string;
+  /** Secrets are marked `.meta({ secret: true })`; they are masked wherever words leave the process. */
+  settings: Settings;
+  /**
+   * One mapper per supported event type: the item to send, or null where there is nothing to send.
+   * A mapper that throws rejects its event with the error's message.
+   */
+  events: {
+    [T in EventType]?: (event: EventOf<T>, settings: z.output<Settings>) => Item | null;
+  };
+  /** What may share a request; absent: one request per event. */
+  batch?: {
+    /** Most items of a request. */
+    max: number;
+    /** Most bytes of a request's body, uncompressed. */
+    maxBytes?: number;
+    /** Items share a request only where this is equal. */
+    groupBy?: (item: Item) => string;
+  };
+  /** Builds the request; pure, and the same on every attempt but for what depends on `attempt`. */
+  request: (
+    items: readonly Item[],
+    settings: z.output<Settings>,
+    attempt: Attempt,
+  ) => PartnerRequest;
+  /**
+   * Reads answers that a status code does not tell: one outcome for all, one per item in order,
+   * or undefined to go by the status code.
+   */
+  classify?: (response: PartnerResponse, items: readonly Item[]) => Outcome | Outcome[] | undefined;
+  retry?: Partial<RetryPolicy>;
+  /** Requests per second, per process, that the partner takes. */
+  rate?: { perSecond: number };
+  /** Longest wait for one request's answer, in ms; default 10 s, as Segment's. */
+  timeoutMs?: number;
+}
+
+/** A destination type as the engine sees it: settings and items are opaque. */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- the definition was checked with its own types; the engine only passes values through
+export type DestinationType = DestinationDefinition<z.ZodObject, any>;
+
+/** Checks a destination type against its own settings and events, and hands it to the engine. */
+export const defineDestination = <Settings extends z.ZodObject, Item>(
+  definition: DestinationDefinition<Settings, Item>,
+): DestinationType => definition as DestinationType;

@@ -1,0 +1,51 @@
+import { createHash, createHmac } from 'node:crypto';
+import { z } from 'zod';
+import type { Event } from '../event.ts';
+import { defineDestination } from './define.ts';
+
+// https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
+const secretPattern = /^whsec_[A-Za-z0-9+/]{32,88}={0,2}$/;
+
+/** The receiver's idempotency key: the messageId where it can be signed and sent as it is. */
+const webhookId = (messageId: string): string =>
+  /^[\w-]{1,100}$/.test(messageId)
+    ? messageId
+    : createHash('sha256').update(messageId).digest('base64url');
+
+const send = (event: Event): Event => event;
+
+/** Any HTTP endpoint: one POST per event, signed by Standard Webhooks where a secret is set. */
+export const webhook = defineDestination({
+  type: 'webhook',
+  name: 'Webhooks',
+  docs: 'https://www.standardwebhooks.com/',
+  settings: z.strictObject({
+    url: z.url({ protocol: /^https?$/ }),
+    secret: z
+      .string()
+      .regex(secretPattern, 'must be whsec_ followed by the base64 of 24 to 64 bytes')
+      .meta({ secret: true })
+      .optional(),
+  }),
+  events: { track: send, identify: send, page: send, screen: send, group: send, alias: send },
+  request: ([event], { url, secret }, { time }) => {
+    const id = webhookId(event!.messageId);
+    const timestamp = String(Math.floor(time / 1000));
+    const body = JSON.stringify(event);
+    const signature = (key: string) =>
+      createHmac('sha256', Buffer.from(key.slice('whsec_'.length), 'base64'))
+        .update(`${id}.${timestamp}.${body}`)
+        .digest('base64');
+    return {
+      method: 'POST',
+      url,
+      headers: {
+        'content-type': 'application/json',
+        'webhook-id': id,
+        'webhook-timestamp': timestamp,
+        ...(secret !== undefined && { 'webhook-signature': `v1,${signature(secret)}` }),
+      },
+      body,
+    };
+  },
+});

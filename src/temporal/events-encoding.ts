@@ -1,0 +1,67 @@
+import { promisify } from 'node:util';
+import { deflateRaw, inflateRaw } from 'node:zlib';
+import type { Event } from '../event.ts';
+import { EncodedEvents } from './payload-converter.ts';
+
+/** An accepted event, with its JSON text: it is serialised once, at the door. */
+export interface AcceptedEvent {
+  event: Event;
+  json: string;
+}
+
+/** Events of one source, in the order they came. */
+export interface SourceEvents {
+  source: string;
+  events: readonly AcceptedEvent[];
+}
+
+/** An event of a batch with the source it came from. Its place in the batch is its index. */
+export interface BatchedEvent {
+  source: string;
+  event: Event;
+}
+
+/**
+ * Version 1: one byte 1, then, deflated, lines of JSON: first the sources with how many
+ * consecutive events each has, `[["website",3],["shop-17",1]]`, then the events, one a line.
+ * A later version takes another first byte; this one stays readable for as long as any history
+ * holds it.
+ */
+const version1 = 1;
+/** Most bytes that a decoded batch may have: a guard against a damaged or hostile payload. */
+const decodedLimit = 256 * 1024 * 1024;
+
+const deflate = promisify(deflateRaw);
+const inflate = promisify(inflateRaw);
+
+/** Encodes a batch's events for the workflow's start. Order is kept. */
+export const encodeEvents = async (parts: readonly SourceEvents[]): Promise<EncodedEvents> => {
+  const lines = [JSON.stringify(parts.map(({ source, events }) => [source, events.length]))];
+  for (const { events } of parts) for (const { json } of events) lines.push(json);
+  // Level 1: events compress well at any level, and the door is where CPU is scarce.
+  const body = await deflate(lines.join('\n'), { level: 1 });
+  return new EncodedEvents(Buffer.concat([Buffer.of(version1), body]));
+};
+
+/**
+ * Decodes what `encodeEvents` made.
+ * @throws Error where the bytes are of an unknown version or damaged
+ */
+export const decodeEvents = async ({ bytes }: EncodedEvents): Promise<BatchedEvent[]> => {
+  if (bytes[0] !== version1) {
+    throw new Error(
+      `These events are encoded by version ${String(bytes[0])}; this process reads version ${version1}. ` +
+        'Run a newer Distributary.',
+    );
+  }
+  const text = (await inflate(bytes.subarray(1), { maxOutputLength: decodedLimit })).toString();
+  const [head, ...lines] = text.split('\n');
+  const sources = JSON.parse(head!) as [string, number][];
+  const events: BatchedEvent[] = [];
+  for (const [source, count] of sources) {
+    for (let n = 0; n < count; n++) {
+      events.push({ source, event: JSON.parse(lines[events.length]!) as Event });
+    }
+  }
+  return events;
+};
