@@ -32,16 +32,18 @@ export interface RetryPolicy {
   firstDelayMs: number;
   factor: number;
   maxDelayMs: number;
-  /** Counted from a connection's first failed attempt; past it the continuation parks. */
+  /** Counted from a connection's first failed attempt in a row; past it the continuation parks. */
   giveUpAfterMs: number;
 }
 
-/** One destination's part of the plan. */
+/** One destination's part of the plan; times in milliseconds. */
 export interface PlannedDelivery {
   destination: string;
   retry: RetryPolicy;
-  /** The longest that one attempt may take; see `attemptLimitMs` in activities/deliver. */
+  /** The longest that one attempt may take (Temporal's start-to-close timeout). */
   attemptMs: number;
+  /** A worker that is silent for so long is taken for dead. */
+  heartbeatMs: number;
 }
 
 /** Which destinations get a batch, and under which policies: the workflow's first argument. */
@@ -53,26 +55,26 @@ export interface Plan {
 }
 
 /**
- * Positions in the batch, ascending, as alternating start (inclusive) and end (exclusive):
+ * Places in the batch, ascending, as alternating start (inclusive) and end (exclusive):
  * `[0, 3, 7, 8]` is 0, 1, 2 and 7.
  */
 export type Ranges = number[];
 
-/** What one connection still has to send, and why it has not yet. */
+/** What one connection still has to send, and why it has not yet. Times are ms since the epoch. */
 export interface Unsettled {
   connection: string;
   events: Ranges;
   /** The part of `events` that was tried and failed; it is sent last, so that it blocks nothing. */
   failed?: Ranges;
-  /** The last answer, in words; absent where nothing was tried. Never holds a secret. */
+  /** The last failure in words, with no secret; absent where nothing has failed. */
   reason?: string;
-  /** Time of the first failed attempt in a row, in ms since the epoch. */
+  /** When the first of the failed attempts in a row was made. */
   since?: number;
   /** Failed attempts in a row. */
   attempts?: number;
-  /** The partner asked for this pause, in ms. */
-  retryAfterMs?: number;
-  /** Why no further attempt is made without an operator. */
+  /** When the next attempt is due. */
+  notBefore?: number;
+  /** Why no further attempt is made without an operator's word. */
   parked?: 'refused' | 'spent';
 }
 
@@ -88,7 +90,7 @@ export interface Receipt {
   delivered: number;
   rejected: number;
   filtered: number;
-  /** At most `rejectionsKept`, the rest counted under one heading. */
+  /** The most reasons that are told apart is bounded; the rest are counted under one heading. */
   rejections: Rejection[];
 }
 
@@ -98,21 +100,19 @@ export interface Progress {
   unsettled: Unsettled[];
 }
 
-/** One delivery: the whole batch in a first pass, or, in a continuation, what is unsettled. */
+/** One delivery: of the whole batch in a first pass, of what is unsettled in a continuation. */
 export interface DeliverInput {
   destination: string;
   retry: RetryPolicy;
-  /** The sooner of these ends an attempt's sending; what is left goes on in another. */
-  attemptMs: number;
   /** Absent in a first pass. */
   unsettled?: Unsettled[];
 }
 
-/** The activity, on each destination's queue. */
+/** The activities of every destination's queue. */
 export interface DeliveryActivities {
   /**
-   * A first pass answers with what it left unsettled. A continuation fails (retryable) while
-   * anything is to be tried again, and answers once all is settled or parked.
+   * A first pass answers with what it left unsettled. A continuation fails, to be tried again,
+   * while anything is due to be; it answers once all is settled or parked.
    */
   deliver(input: DeliverInput): Promise<Progress>;
 }
@@ -122,3 +122,56 @@ export interface BatchReceipt {
   events: number;
   deliveries: Record<string, Receipt>;
 }
+
+const reasonsKept = 10;
+const messageIdsKept = 3;
+const otherReasons = 'other reasons';
+
+export const emptyReceipt = (): Receipt => ({
+  delivered: 0,
+  rejected: 0,
+  filtered: 0,
+  rejections: [],
+});
+
+/** Counts rejections of one reason into a receipt. */
+const addRejection = (receipt: Receipt, { reason, count, messageIds }: Rejection): void => {
+  const find = (words: string) => receipt.rejections.find((known) => known.reason === words);
+  let entry = find(reason);
+  if (entry === undefined) {
+    const full = receipt.rejections.length >= reasonsKept;
+    entry = full ? find(otherReasons) : undefined;
+    if (entry === undefined) {
+      entry = { reason: full ? otherReasons : reason, count: 0, messageIds: [] };
+      receipt.rejections.push(entry);
+    }
+  }
+  entry.count += count;
+  entry.messageIds.push(...messageIds.slice(0, messageIdsKept - entry.messageIds.length));
+};
+
+/** Counts one rejected event into a receipt. */
+export const rejectEvent = (receipt: Receipt, messageId: string, reason: string): void => {
+  receipt.rejected += 1;
+  addRejection(receipt, { reason, count: 1, messageIds: [messageId] });
+};
+
+/** Counts one receipt into another, which is changed. */
+export const addReceipt = (receipt: Receipt, more: Receipt): void => {
+  receipt.delivered += more.delivered;
+  receipt.rejected += more.rejected;
+  receipt.filtered += more.filtered;
+  for (const rejection of more.rejections) addRejection(receipt, rejection);
+};
+
+/** The longest list of names, from the front, that a search attribute's value can hold. */
+export const boundedNames = (names: Iterable<string>): string[] => {
+  const kept: string[] = [];
+  let bytes = 2;
+  for (const name of names) {
+    bytes += name.length + 3; // names are ASCII; JSON adds quotes and a comma
+    if (bytes > searchAttributeBytes) break;
+    kept.push(name);
+  }
+  return kept;
+};

@@ -1,12 +1,15 @@
-import type { AcceptedEvent } from '../temporal/events-encoding.ts';
+import type { Logger } from '../log.ts';
+import type { AcceptedEvent, SourceEvents } from '../temporal/events-encoding.ts';
+import { BatchTooLarge, type StartBatch } from './start-batch.ts';
 
 /** Takes requests' events, and starts batches of them. */
 export interface Coalescer {
   /**
    * Answers with the batch's id (`batch-…`) once a workflow that holds all these events is durable.
-   * @throws Overloaded where they cannot be taken, or not be made durable in time
+   * @throws Overloaded where they cannot be taken, or not be made durable in time; BatchTooLarge
+   * where no batch can hold them
    */
-  submit(source: string, events: readonly AcceptedEvent[]): Promise<string>;
+  submit: (source: string, events: readonly AcceptedEvent[]) => Promise<string>;
 }
 
 /** Events were not taken, and nothing was kept of them: the client should come again. */
@@ -22,3 +25,260 @@ export class Overloaded extends Error {
     this.retryAfterSeconds = retryAfterSeconds;
   }
 }
+
+/** Bounds and paces; bytes are of JSON text, which is about what the memory holds. */
+export interface CoalescerLimits {
+  /** Most events of a batch; at least as many as one request may bring. */
+  events: number;
+  /** Most bytes of a batch, unless one request alone has more. */
+  bytes: number;
+  /** A source with so many events waiting gets batches of its own. */
+  ownBatchEvents: number;
+  /** Least time between two starts under load, and the most when the cluster is behind, in ms. */
+  shortestGapMs: number;
+  longestGapMs: number;
+  /** Starts under way at a time. */
+  starts: number;
+  /** Most bytes held, waiting or being started, of all sources and of one. */
+  heldBytes: number;
+  heldBytesOfSource: number;
+  /** The longest that events wait to be started, in ms, before they are given back with 503. */
+  patienceMs: number;
+}
+
+export const defaultLimits: CoalescerLimits = {
+  events: 5_000,
+  bytes: 4 * 1024 * 1024,
+  ownBatchEvents: 1_000,
+  shortestGapMs: 25,
+  longestGapMs: 500,
+  starts: 8,
+  heldBytes: 96 * 1024 * 1024,
+  heldBytesOfSource: 32 * 1024 * 1024,
+  patienceMs: 8_000,
+};
+
+/** One request's events, waiting to be started. */
+interface Waiting {
+  source: string;
+  events: readonly AcceptedEvent[];
+  bytes: number;
+  since: number;
+  resolve: (batch: string) => void;
+  reject: (error: Error) => void;
+}
+
+interface SourceQueue {
+  requests: Waiting[];
+  events: number;
+}
+
+const retryAfterSeconds = 2;
+
+const partsOf = (requests: readonly Waiting[]): SourceEvents[] => {
+  const bySource = new Map<string, AcceptedEvent[]>();
+  for (const { source, events } of requests) {
+    const known = bySource.get(source);
+    if (known === undefined) bySource.set(source, [...events]);
+    else known.push(...events);
+  }
+  return [...bySource].map(([source, events]) => ({ source, events }));
+};
+
+/**
+ * Puts requests that arrive close together into one batch, whatever their source. Idle: a batch is
+ * started at once. Busy: starts are a gap apart, and batches grow; the gap follows `lagMs`. A source
+ * with enough events waiting has batches of its own, the others share, and they take turns.
+ * @param lagMs how far behind the cluster is, in ms
+ */
+export const createCoalescer = ({
+  start,
+  lagMs,
+  now,
+  log,
+  limits = defaultLimits,
+}: {
+  start: StartBatch;
+  lagMs: () => number;
+  now: () => number;
+  log: Logger;
+  limits?: CoalescerLimits;
+}): Coalescer => {
+  // In the order of turns: who was served goes to the end.
+  const queues = new Map<string, SourceQueue>();
+  const heldOf = new Map<string, number>();
+  let held = 0;
+  let starting = 0;
+  let lastStart = -Infinity;
+  let sharedTurn = true;
+  let timer: NodeJS.Timeout | undefined;
+
+  const hold = (source: string, bytes: number): void => {
+    held += bytes;
+    const ofSource = (heldOf.get(source) ?? 0) + bytes;
+    if (ofSource === 0) heldOf.delete(source);
+    else heldOf.set(source, ofSource);
+  };
+
+  const take = (source: string, queue: SourceQueue): Waiting => {
+    const request = queue.requests.shift()!;
+    queue.events -= request.events.length;
+    queues.delete(source);
+    if (queue.requests.length > 0) queues.set(source, queue);
+    return request;
+  };
+
+  /** Takes requests of these sources in turn, one of each at a time, until a batch is full. */
+  const fill = (sources: readonly string[]): Waiting[] => {
+    const batch: Waiting[] = [];
+    let events = 0;
+    let bytes = 0;
+    let open = sources;
+    while (open.length > 0) {
+      open = open.filter((source) => {
+        const queue = queues.get(source);
+        const next = queue?.requests[0];
+        if (queue === undefined || next === undefined) return false;
+        const fits =
+          events + next.events.length <= limits.events && bytes + next.bytes <= limits.bytes;
+        if (!fits && batch.length > 0) return false;
+        batch.push(take(source, queue));
+        events += next.events.length;
+        bytes += next.bytes;
+        return true;
+      });
+    }
+    return batch;
+  };
+
+  const nextBatch = (): Waiting[] => {
+    const busy: string[] = [];
+    const others: string[] = [];
+    for (const [source, { events }] of queues) {
+      (events >= limits.ownBatchEvents ? busy : others).push(source);
+    }
+    const shared = others.length > 0 && (sharedTurn || busy.length === 0);
+    sharedTurn = !shared;
+    return fill(shared ? others : busy.slice(0, 1));
+  };
+
+  const settle = (requests: readonly Waiting[], tell: (request: Waiting) => void): void => {
+    for (const request of requests) {
+      hold(request.source, -request.bytes);
+      tell(request);
+    }
+  };
+
+  const run = async (requests: readonly Waiting[]): Promise<void> => {
+    try {
+      const batch = await start(partsOf(requests));
+      settle(requests, ({ resolve }) => resolve(batch));
+    } catch (error) {
+      if (error instanceof BatchTooLarge && requests.length > 1) {
+        const middle = Math.ceil(requests.length / 2);
+        await Promise.all([run(requests.slice(0, middle)), run(requests.slice(middle))]);
+      } else if (error instanceof BatchTooLarge) {
+        settle(requests, ({ reject }) => reject(error));
+      } else {
+        log.error(
+          { err: error },
+          'a batch could not be started; its clients are asked to come again',
+        );
+        const refusal = new Overloaded(
+          503,
+          'Events cannot be stored at the moment',
+          retryAfterSeconds,
+        );
+        settle(requests, ({ reject }) => reject(refusal));
+      }
+    }
+  };
+
+  const giveBackOverdue = (): void => {
+    const overdue = [...queues].flatMap(([source, queue]) => {
+      const requests: Waiting[] = [];
+      while (
+        queue.requests[0] !== undefined &&
+        now() - queue.requests[0].since > limits.patienceMs
+      ) {
+        requests.push(take(source, queue));
+      }
+      return requests;
+    });
+    const refusal = new Overloaded(503, 'Events could not be stored in time', retryAfterSeconds);
+    settle(overdue, ({ reject }) => reject(refusal));
+  };
+
+  const isFull = (): boolean => {
+    let events = 0;
+    for (const queue of queues.values()) {
+      events += queue.events;
+      if (events >= limits.events) return true;
+    }
+    return false;
+  };
+
+  const gapMs = (): number => Math.min(limits.shortestGapMs + lagMs(), limits.longestGapMs);
+
+  /** Starts what is due, and sets the clock for the rest. */
+  const flush = (): void => {
+    clearTimeout(timer);
+    timer = undefined;
+    while (queues.size > 0) {
+      const wait = isFull() ? 0 : lastStart + gapMs() - now();
+      if (starting >= limits.starts || wait > 0) {
+        timer = setTimeout(
+          () => {
+            giveBackOverdue();
+            flush();
+          },
+          starting >= limits.starts ? limits.longestGapMs : wait,
+        );
+        return;
+      }
+      lastStart = now();
+      starting += 1;
+      void run(nextBatch()).finally(() => {
+        starting -= 1;
+        flush();
+      });
+    }
+  };
+
+  let flushSoon = false;
+  return {
+    submit: (source, events) => {
+      const bytes = events.reduce((sum, { json }) => sum + json.length, 0);
+      if ((heldOf.get(source) ?? 0) + bytes > limits.heldBytesOfSource) {
+        return Promise.reject(
+          new Overloaded(
+            429,
+            `The source ${source} sends faster than its events can be stored`,
+            retryAfterSeconds,
+          ),
+        );
+      }
+      if (held + bytes > limits.heldBytes) {
+        return Promise.reject(
+          new Overloaded(503, 'More events arrive than can be stored', retryAfterSeconds),
+        );
+      }
+      hold(source, bytes);
+      const durable = new Promise<string>((resolve, reject) => {
+        const queue = queues.get(source) ?? { requests: [], events: 0 };
+        queue.requests.push({ source, events, bytes, since: now(), resolve, reject });
+        queue.events += events.length;
+        queues.set(source, queue);
+      });
+      if (!flushSoon) {
+        // Requests that are read in the same turn of the event loop share a batch even when idle.
+        flushSoon = true;
+        setImmediate(() => {
+          flushSoon = false;
+          flush();
+        });
+      }
+      return durable;
+    },
+  };
+};

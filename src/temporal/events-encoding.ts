@@ -44,10 +44,13 @@ export const encodeEvents = async (parts: readonly SourceEvents[]): Promise<Enco
 };
 
 /**
- * Decodes what `encodeEvents` made.
+ * Decodes the bytes that `encodeEvents` made.
+ * @returns the events by their place, and the size of their JSON text in characters
  * @throws Error where the bytes are of an unknown version or damaged
  */
-export const decodeEvents = async ({ bytes }: EncodedEvents): Promise<BatchedEvent[]> => {
+export const decodeEvents = async (
+  bytes: Uint8Array,
+): Promise<{ events: BatchedEvent[]; size: number }> => {
   if (bytes[0] !== version1) {
     throw new Error(
       `These events are encoded by version ${String(bytes[0])}; this process reads version ${version1}. ` +
@@ -63,5 +66,5 @@ export const decodeEvents = async ({ bytes }: EncodedEvents): Promise<BatchedEve
       events.push({ source, event: JSON.parse(lines[events.length]!) as Event });
     }
   }
-  return events;
+  return { events, size: text.length };
 };

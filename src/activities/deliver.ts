@@ -1,0 +1,143 @@
+import { ApplicationFailure, type Context } from '@temporalio/activity';
+import type { DeliverInput, DeliveryActivities, Progress } from '../delivery.ts';
+import { endingMs, type Destination } from '../destinations/destination.ts';
+import type { BatchedEvent } from '../temporal/events-encoding.ts';
+import type { Logger } from '../log.ts';
+import { createConnections, createPace } from './gates.ts';
+import type { Http } from './http.ts';
+import { openLedger, type Part } from './ledger.ts';
+import { sendPart } from './send.ts';
+
+/** Most open requests of one connection in one process, whatever the number of its deliveries. */
+const requestsAtOnce = 64;
+/** Checkpoints are made on a timer too: between requests a partner may be silent for long. */
+const heartbeatEveryMs = 500;
+/** After a request a checkpoint is made unless one was made within this time. */
+const checkpointApartMs = 100;
+/** How soon a continuation that found no free slot comes back. */
+const crowdedDelayMs = 2_000;
+
+/** The workflow run that an activity belongs to. */
+export interface BatchRun {
+  workflowId: string;
+  runId: string;
+}
+
+export interface DeliverDeps {
+  destination: Destination;
+  /** Reads the events of the activity's own batch. */
+  readBatch: (run: BatchRun) => Promise<readonly BatchedEvent[]>;
+  http: Http;
+  /** Most continuations that may run at a time, so that first passes always find a slot. */
+  continuationSlots: number;
+  /** Told how long each first pass waited in the queue, in ms. */
+  onFirstPass: (waitedMs: number) => void;
+  log: Logger;
+  now: () => number;
+  random: () => number;
+  /** The running activity's context. */
+  context: () => Context;
+}
+
+/** A retryable failure that names its own delay; Temporal carries the checkpoint to the next attempt. */
+const again = (message: string, delayMs: number, type: string): ApplicationFailure =>
+  ApplicationFailure.create({ message, type, nextRetryDelay: Math.max(1, Math.round(delayMs)) });
+
+const waitingWords = ({ unsettled }: Progress): string => {
+  const waiting = unsettled.filter(({ parked }) => parked === undefined);
+  const [first] = waiting;
+  const more = waiting.length > 1 ? ` (and ${waiting.length - 1} more connections)` : '';
+  return `${first!.connection}: ${first!.reason ?? 'not all could be sent in one attempt'}${more}`;
+};
+
+/** The delivery activities of one destination: state they share is this process's knowledge of it. */
+export const createDelivery = (deps: DeliverDeps): DeliveryActivities => {
+  const { destination, readBatch, http, continuationSlots, log, now, random } = deps;
+  const connections = createConnections(requestsAtOnce, now);
+  const pace = createPace(destination.ratePerSecond, now);
+  let continuations = 0;
+
+  const attempt = async (input: DeliverInput, context: Context): Promise<Progress> => {
+    const { info, cancellationSignal } = context;
+    const isFirstPass = input.unsettled === undefined;
+    const checkpoint = info.heartbeatDetails as Progress | undefined;
+    const from = checkpoint ?? (input.unsettled && { unsettled: input.unsettled });
+    const batch = await readBatch(info.workflowExecution!);
+    const ledger = openLedger({ destination, batch, from, retry: input.retry, random });
+
+    const began = now();
+    const deadline = began + info.startToCloseTimeoutMs - destination.timeoutMs - endingMs;
+    let checkpointed = 0;
+    const keep = (): void => {
+      checkpointed = now();
+      context.heartbeat(ledger.progress());
+    };
+    const isDue = (part: Part): boolean =>
+      isFirstPass ? !connections.isFailing(part.connection.name) : part.notBefore <= began;
+    const due = ledger.parts.filter(isDue);
+    // A continuation that is run before its time was hurried by somebody.
+    const sent = due.length > 0 || isFirstPass || checkpoint === undefined ? due : ledger.parts;
+
+    const timer = setInterval(keep, heartbeatEveryMs);
+    try {
+      await Promise.all(
+        sent.map((part) =>
+          sendPart(part, {
+            destination,
+            batch,
+            http,
+            connections,
+            pace,
+            now,
+            isOver: () => cancellationSignal.aborted || now() + pace.aheadMs() > deadline,
+            afterRequest: () => {
+              if (now() - checkpointed >= checkpointApartMs) keep();
+            },
+          }),
+        ),
+      );
+    } finally {
+      clearInterval(timer);
+    }
+    const progress = ledger.progress();
+    for (const { connection, parked, reason } of progress.unsettled) {
+      if (parked !== undefined) {
+        log.warn(
+          { batch: info.workflowExecution?.workflowId, connection, parked, reason },
+          'parked',
+        );
+      }
+    }
+    const waiting = progress.unsettled.filter(({ parked }) => parked === undefined);
+    if (waiting.length > 0 && (cancellationSignal.aborted || !isFirstPass)) {
+      context.heartbeat(progress);
+      if (cancellationSignal.aborted) {
+        const { message } = cancellationSignal.reason as Error;
+        if (message !== 'WORKER_SHUTDOWN') throw cancellationSignal.reason;
+        throw again('The worker is shutting down', 0, 'Drained');
+      }
+      const dueAt = Math.min(...waiting.map(({ notBefore = 0 }) => notBefore));
+      throw again(waitingWords(progress), dueAt - now(), 'Unsettled');
+    }
+    return progress;
+  };
+
+  return {
+    deliver: async (input) => {
+      const context = deps.context();
+      if (input.unsettled === undefined) {
+        deps.onFirstPass(now() - context.info.currentAttemptScheduledTimestampMs);
+        return attempt(input, context);
+      }
+      if (continuations >= continuationSlots) {
+        throw again('All slots for continuations are taken', crowdedDelayMs, 'Crowded');
+      }
+      continuations += 1;
+      try {
+        return await attempt(input, context);
+      } finally {
+        continuations -= 1;
+      }
+    },
+  };
+};

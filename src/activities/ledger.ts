@@ -1,0 +1,154 @@
+import {
+  emptyReceipt,
+  rejectEvent,
+  type Progress,
+  type Receipt,
+  type RetryPolicy,
+  type Unsettled,
+} from '../delivery.ts';
+import type { Outcome } from '../destinations/define.ts';
+import type { Connection, Destination } from '../destinations/destination.ts';
+import type { BatchedEvent } from '../temporal/events-encoding.ts';
+import { createMask } from './mask.ts';
+import { fromRanges, toRanges } from './ranges.ts';
+import { select } from './select.ts';
+
+/** What went wrong last on a connection, in this attempt. */
+interface Failure {
+  reason: string;
+  at: number;
+  refused: boolean;
+  retryAfterMs?: number | undefined;
+}
+
+/** One connection's share of an attempt. */
+export interface Part {
+  connection: Connection;
+  /** The unsettled places in the order to send them: what has failed before comes last. */
+  places: readonly number[];
+  /** When it is due, in ms since the epoch; in the past: now. */
+  notBefore: number;
+  /** Records one event's outcome; `at` is the time, in ms since the epoch. */
+  settle: (place: number, outcome: Outcome, at: number) => void;
+  /** Counts an event that has nothing to send. */
+  filter: (place: number) => void;
+}
+
+/** An attempt's book: what is settled, and what is not and why. */
+export interface Ledger {
+  /** Connections with something to send; parked ones are not among them. */
+  parts: readonly Part[];
+  /** Where things stand, as a checkpoint or an answer. */
+  progress: () => Progress;
+}
+
+/** Doubles (or so) with each attempt, up to the most; ±10 %, so that deliveries spread out. */
+const backoffMs = (retry: RetryPolicy, attempts: number, random: () => number): number =>
+  Math.min(retry.firstDelayMs * retry.factor ** (attempts - 1), retry.maxDelayMs) *
+  (0.9 + 0.2 * random());
+
+const openPart = (
+  connection: Connection,
+  places: readonly number[],
+  before: Unsettled,
+  batch: readonly BatchedEvent[],
+  receipt: Receipt,
+) => {
+  const mask = createMask(connection.secrets);
+  const failedBefore = new Set(fromRanges(before.failed ?? []));
+  const open = new Set(places);
+  const failed = new Set(places.filter((place) => failedBefore.has(place)));
+  let failure: Failure | undefined;
+
+  const part: Part = {
+    connection,
+    places: [...places.filter((place) => !failed.has(place)), ...failed],
+    notBefore: before.notBefore ?? 0,
+    settle: (place, outcome, at) => {
+      if (outcome.kind === 'delivered' || outcome.kind === 'rejected') {
+        open.delete(place);
+        failed.delete(place);
+        if (outcome.kind === 'delivered') receipt.delivered += 1;
+        else rejectEvent(receipt, batch[place]!.event.messageId, mask(outcome.reason));
+        return;
+      }
+      failed.add(place);
+      failure = {
+        reason: mask(outcome.reason),
+        at,
+        refused: outcome.kind === 'refused' || failure?.refused === true,
+        retryAfterMs: outcome.kind === 'retry' ? outcome.retryAfterMs : undefined,
+      };
+    },
+    filter: (place) => {
+      open.delete(place);
+      receipt.filtered += 1;
+    },
+  };
+
+  const unsettled = (retry: RetryPolicy, random: () => number): Unsettled | undefined => {
+    if (open.size === 0) return undefined;
+    const remaining: Unsettled = {
+      connection: connection.name,
+      events: toRanges(places.filter((place) => open.has(place))),
+    };
+    if (failed.size > 0) remaining.failed = toRanges(places.filter((place) => failed.has(place)));
+    const progressed = open.size < places.length;
+    if (failure === undefined) {
+      return progressed ? remaining : { ...before, ...remaining };
+    }
+    const attempts = progressed ? 1 : (before.attempts ?? 0) + 1;
+    const since = progressed ? failure.at : (before.since ?? failure.at);
+    const delayMs = failure.retryAfterMs ?? backoffMs(retry, attempts, random);
+    const spent = failure.at + delayMs - since > retry.giveUpAfterMs;
+    return {
+      ...remaining,
+      reason: failure.reason,
+      since,
+      attempts,
+      notBefore: Math.round(failure.at + delayMs),
+      ...(failure.refused ? { parked: 'refused' } : spent && { parked: 'spent' }),
+    };
+  };
+  return { part, unsettled };
+};
+
+/**
+ * Opens the book of an attempt.
+ * @param from a checkpoint, or a continuation's input, which has no receipt yet; undefined: the
+ * whole batch, in a first pass
+ */
+export const openLedger = ({
+  destination,
+  batch,
+  from,
+  retry,
+  random,
+}: {
+  destination: Destination;
+  batch: readonly BatchedEvent[];
+  from: { receipt?: Receipt | undefined; unsettled: Unsettled[] } | undefined;
+  retry: RetryPolicy;
+  random: () => number;
+}): Ledger => {
+  const receipt: Receipt = from?.receipt ?? emptyReceipt();
+  const parked = from?.unsettled.filter((part) => part.parked !== undefined) ?? [];
+  const due = from?.unsettled.filter((part) => part.parked === undefined) ?? [
+    { connection: destination.name, events: [0, batch.length] },
+  ];
+  const open = due.flatMap((before) => {
+    // The configuration of today decides, also where an earlier attempt ran under another.
+    const { byConnection, filtered } = select(destination, batch, fromRanges(before.events));
+    receipt.filtered += filtered;
+    return [...byConnection].map(([connection, places]) =>
+      openPart(connection, places, before, batch, receipt),
+    );
+  });
+  return {
+    parts: open.map(({ part }) => part),
+    progress: () => ({
+      receipt: structuredClone(receipt), // a heartbeat is encoded later than it is given
+      unsettled: [...parked, ...open.flatMap(({ unsettled }) => unsettled(retry, random) ?? [])],
+    }),
+  };
+};

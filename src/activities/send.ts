@@ -1,0 +1,162 @@
+import type { Attempt, DestinationType, Outcome, PartnerRequest } from '../destinations/define.ts';
+import type { Destination } from '../destinations/destination.ts';
+import type { BatchedEvent } from '../temporal/events-encoding.ts';
+import { chunk, halves, type Placed } from './chunk.ts';
+import { classify } from './classify.ts';
+import type { Connections, Pace } from './gates.ts';
+import type { Http } from './http.ts';
+import type { Part } from './ledger.ts';
+
+/** Most requests of one delivery that are open on one connection. */
+const lanes = 16;
+/** So many failed requests in a row, with no success between, end a connection's attempt. */
+const failuresInARow = 3;
+
+export interface Sending {
+  destination: Destination;
+  batch: readonly BatchedEvent[];
+  http: Http;
+  connections: Connections;
+  pace: Pace;
+  now: () => number;
+  /** Whether no further request is to be begun: the attempt is cancelled or out of time. */
+  isOver: () => boolean;
+  /** Called after each request. */
+  afterRequest: () => void;
+}
+
+const messageOf = (error: unknown): string =>
+  error instanceof Error ? error.message : String(error);
+
+/** Maps a part's events; what cannot be mapped is rejected, what has nothing to send filtered. */
+const mapPart = (part: Part, { destination, batch, now }: Sending): Placed[] => {
+  const mappers = destination.type.events as Record<
+    string,
+    (event: unknown, settings: unknown) => unknown
+  >;
+  return part.places.flatMap((place) => {
+    const { event } = batch[place]!;
+    try {
+      const item = mappers[event.type]!(event, part.connection.settings);
+      if (item !== null) return [{ place, item }];
+      part.filter(place);
+    } catch (error) {
+      const reason = `${destination.type.type} cannot map this event: ${messageOf(error)}`;
+      part.settle(place, { kind: 'rejected', reason }, now());
+    }
+    return [];
+  });
+};
+
+/** Whether an answer, or its absence, says that the next request would fare no better. */
+const endsAttempt = (outcomes: readonly Outcome[], status: number | undefined): boolean =>
+  status === 429 ||
+  status === 503 ||
+  outcomes.some(
+    (outcome) =>
+      outcome.kind === 'refused' ||
+      (outcome.kind === 'retry' && outcome.retryAfterMs !== undefined),
+  );
+
+const build = (
+  type: DestinationType,
+  items: readonly Placed[],
+  settings: Record<string, unknown>,
+  attempt: Attempt,
+): PartnerRequest =>
+  type.request(
+    items.map(({ item }) => item),
+    settings,
+    attempt,
+  );
+
+/**
+ * Sends one connection's share of an attempt, a bounded number of requests at a time, and records
+ * each event's outcome in the part. It ends early where the partner, the time or the process say
+ * so; what is not sent stays unsettled. Never throws.
+ */
+export const sendPart = async (part: Part, sending: Sending): Promise<void> => {
+  const { destination, http, connections, pace, now, isOver, afterRequest } = sending;
+  const { type, timeoutMs } = destination;
+  const { connection } = part;
+  const gate = connections.gate(connection.name);
+  let inARow = 0;
+  let ended = false;
+  const isEnded = (): boolean => ended;
+
+  const record = (items: readonly Placed[], outcomes: readonly Outcome[]): void => {
+    for (const [at, { place }] of items.entries()) part.settle(place, outcomes[at]!, now());
+    const failed = outcomes.some(({ kind }) => kind === 'retry' || kind === 'refused');
+    if (failed) inARow += 1;
+    else {
+      inARow = 0;
+      connections.succeeded(connection.name);
+    }
+    afterRequest();
+  };
+  const recordAll = (items: readonly Placed[], outcome: Outcome): void =>
+    record(
+      items,
+      items.map(() => outcome),
+    );
+  const end = (): void => {
+    ended = true;
+    connections.failed(connection.name);
+  };
+
+  const sendChunk = async (items: readonly Placed[]): Promise<void> => {
+    const request = build(type, items, connection.settings, { time: now() });
+    const tooLarge = Buffer.byteLength(request.body) > (type.batch?.maxBytes ?? Infinity);
+    if (tooLarge && items.length === 1) {
+      recordAll(items, { kind: 'rejected', reason: `larger than ${type.name} takes` });
+      return;
+    }
+    const answer = tooLarge ? undefined : await http.send(request, timeoutMs);
+    if (answer === undefined || ('status' in answer && answer.status === 413 && items.length > 1)) {
+      for (const half of halves(items)) if (!isEnded()) await sendChunk(half);
+    } else if ('status' in answer) {
+      const outcomes = classify(
+        type,
+        answer,
+        items.map(({ item }) => item),
+        now(),
+      );
+      record(items, outcomes);
+      if (endsAttempt(outcomes, answer.status) || inARow >= failuresInARow) end();
+    } else {
+      const { failure, reason } = answer;
+      recordAll(items, { kind: failure === 'forbidden' ? 'refused' : 'retry', reason });
+      if (failure !== 'broken' || inARow >= failuresInARow) end();
+    }
+  };
+
+  // A fault in the type's own code: its events wait for the mended version.
+  const fault = (items: readonly Placed[], error: unknown): void => {
+    recordAll(items, { kind: 'retry', reason: `${type.type} failed: ${messageOf(error)}` });
+    end();
+  };
+
+  const items = mapPart(part, sending);
+  let chunks: Placed[][] = [];
+  try {
+    chunks = chunk(type, items);
+  } catch (error) {
+    fault(items, error);
+  }
+  let next = 0;
+  const lane = async (): Promise<void> => {
+    while (next < chunks.length && !isEnded() && !isOver()) {
+      const items = chunks[next++]!;
+      await gate.enter();
+      try {
+        await pace.turn();
+        if (!isEnded() && !isOver()) await sendChunk(items);
+      } catch (error) {
+        fault(items, error);
+      } finally {
+        gate.leave();
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(lanes, chunks.length) }, lane));
+};

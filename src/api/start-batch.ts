@@ -1,0 +1,64 @@
+import { randomUUID } from 'node:crypto';
+import { WorkflowExecutionAlreadyStartedError, type Client } from '@temporalio/client';
+import { defineSearchAttributeKey, TypedSearchAttributes } from '@temporalio/common';
+import { batchQueue, batchWorkflow, boundedNames } from '../delivery.ts';
+import type { Destination } from '../destinations/destination.ts';
+import { encodeEvents, type SourceEvents } from '../temporal/events-encoding.ts';
+import { planBatch } from './plan.ts';
+
+const sourcesKey = defineSearchAttributeKey('Sources', 'KEYWORD_LIST');
+const destinationsKey = defineSearchAttributeKey('Destinations', 'KEYWORD_LIST');
+
+/** Temporal takes payloads of at most 2 MiB; this leaves room for the rest of the request. */
+const largestPayload = 1_900_000;
+/** Less than an SDK's own timeout (10 s and more), so that the client hears the answer. */
+const startTimeoutMs = 8_000;
+
+/** A batch does not fit into one payload, however well it was compressed. */
+export class BatchTooLarge extends Error {
+  override readonly name = 'BatchTooLarge';
+}
+
+/**
+ * Starts a workflow for a batch; resolves with its id once Temporal has persisted it.
+ * @throws BatchTooLarge, or what Temporal's client throws; then nothing, or nothing known, was kept
+ */
+export type StartBatch = (parts: readonly SourceEvents[]) => Promise<string>;
+
+/**
+ * @param client on the very `NativeConnection` that a workflow worker of this process uses, so that
+ * Temporal can hand over the first workflow task with the answer (eager start)
+ */
+export const createBatchStarter =
+  (client: Client, destinations: readonly Destination[], taskQueue = batchQueue): StartBatch =>
+  async (parts) => {
+    const events = await encodeEvents(parts);
+    if (events.bytes.length > largestPayload) {
+      throw new BatchTooLarge(
+        `${events.bytes.length} bytes, compressed, are more than Temporal takes`,
+      );
+    }
+    const plan = planBatch(destinations, parts);
+    const workflowId = `batch-${randomUUID()}`;
+    try {
+      await client.withDeadline(Date.now() + startTimeoutMs, () =>
+        client.workflow.start(batchWorkflow, {
+          workflowId,
+          taskQueue,
+          args: [plan, events],
+          typedSearchAttributes: new TypedSearchAttributes([
+            { key: sourcesKey, value: boundedNames(new Set(parts.map(({ source }) => source))) },
+            {
+              key: destinationsKey,
+              value: boundedNames(plan.deliveries.map(({ destination }) => destination)),
+            },
+          ]),
+          requestEagerStart: true,
+        }),
+      );
+    } catch (error) {
+      // The id is ours alone: an earlier try of the same call got through after all.
+      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+    }
+    return workflowId;
+  };

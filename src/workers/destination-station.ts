@@ -1,0 +1,49 @@
+import { Context } from '@temporalio/activity';
+import { createDelivery, type DeliverDeps } from '../activities/deliver.ts';
+import { createHttp } from '../activities/http.ts';
+import { destinationQueue } from '../delivery.ts';
+import { endingMs, type Destination } from '../destinations/destination.ts';
+import type { Logger } from '../log.ts';
+import type { Lag } from './lag.ts';
+import type { Station } from './worker-set.ts';
+
+/** Deliveries of one destination that run at a time in one process. */
+const slots = 40;
+/** Heartbeats are let through so often, so that a kill loses at most about as much of checkpoints. */
+const heartbeatThrottleMs = 500;
+
+/** One destination's worker: activities only, with connections to partners of its own. */
+export const destinationStation = ({
+  destination,
+  readBatch,
+  allowPrivate,
+  lag,
+  log,
+}: {
+  destination: Destination;
+  readBatch: DeliverDeps['readBatch'];
+  allowPrivate: boolean;
+  lag: Lag;
+  log: Logger;
+}): Station => ({
+  queue: destinationQueue(destination.name),
+  options: {
+    activities: createDelivery({
+      destination,
+      readBatch,
+      http: createHttp({ endpoint: destination.endpoint, allowPrivate }),
+      continuationSlots: slots / 2,
+      onFirstPass: (waitedMs) => lag.observe(destination.name, waitedMs),
+      log: log.child({ destination: destination.name }),
+      now: Date.now,
+      random: Math.random,
+      context: () => Context.current(),
+    }),
+    maxConcurrentActivityTaskExecutions: slots,
+    maxHeartbeatThrottleInterval: heartbeatThrottleMs,
+    defaultHeartbeatThrottleInterval: heartbeatThrottleMs,
+    // Deliveries hear of the shutdown at once: they stop sending and hand over what is left.
+    shutdownGraceTime: 0,
+    shutdownForceTime: destination.timeoutMs + endingMs,
+  },
+});

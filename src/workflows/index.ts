@@ -1,0 +1,1 @@
+export { deliverBatch } from './deliver-batch.ts';
