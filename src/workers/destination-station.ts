@@ -25,25 +25,29 @@ export const destinationStation = ({
   allowPrivate: boolean;
   lag: Lag;
   log: Logger;
-}): Station => ({
-  queue: destinationQueue(destination.name),
-  options: {
-    activities: createDelivery({
-      destination,
-      readBatch,
-      http: createHttp({ endpoint: destination.endpoint, allowPrivate }),
-      continuationSlots: slots / 2,
-      onFirstPass: (waitedMs) => lag.observe(destination.name, waitedMs),
-      log: log.child({ destination: destination.name }),
-      now: Date.now,
-      random: Math.random,
-      context: () => Context.current(),
-    }),
-    maxConcurrentActivityTaskExecutions: slots,
-    maxHeartbeatThrottleInterval: heartbeatThrottleMs,
-    defaultHeartbeatThrottleInterval: heartbeatThrottleMs,
-    // Deliveries hear of the shutdown at once: they stop sending and hand over what is left.
-    shutdownGraceTime: 0,
-    shutdownForceTime: destination.timeoutMs + endingMs,
-  },
-});
+}): Station => {
+  const http = createHttp({ endpoint: destination.endpoint, allowPrivate });
+  return {
+    queue: destinationQueue(destination.name),
+    close: http.close,
+    options: {
+      activities: createDelivery({
+        destination,
+        readBatch,
+        http,
+        continuationSlots: slots / 2,
+        onFirstPass: (waitedMs) => lag.observe(destination.name, waitedMs),
+        log: log.child({ destination: destination.name }),
+        now: Date.now,
+        random: Math.random,
+        context: () => Context.current(),
+      }),
+      maxConcurrentActivityTaskExecutions: slots,
+      maxHeartbeatThrottleInterval: heartbeatThrottleMs,
+      defaultHeartbeatThrottleInterval: heartbeatThrottleMs,
+      // Deliveries hear of the shutdown at once: they stop sending and hand over what is left.
+      shutdownGraceTime: 0,
+      shutdownForceTime: destination.timeoutMs + endingMs,
+    },
+  };
+};

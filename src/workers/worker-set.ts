@@ -8,6 +8,8 @@ import { dataConverter } from '../temporal/data-converter.ts';
 export interface Station {
   queue: string;
   options: Omit<WorkerOptions, 'connection' | 'namespace' | 'taskQueue' | 'dataConverter'>;
+  /** Gives back what the worker used, once it has ended for good. */
+  close?: () => Promise<void>;
 }
 
 /** The workers of a process: one for workflows, if any, and one for each destination. */
@@ -93,6 +95,7 @@ export const startWorkers = async ({
         if (worker.getState() === 'RUNNING') worker.shutdown();
       }
       await Promise.all(running);
+      await Promise.all(stations.map((station) => station.close?.()));
     },
   };
 };

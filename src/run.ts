@@ -1,0 +1,38 @@
+import type { Logger } from './log.ts';
+import type { UserError } from './user-error.ts';
+
+/** Something that runs until it is stopped. */
+interface Running {
+  stop: () => Promise<void>;
+  /** Resolves, with what to tell the user, when it cannot go on. */
+  lost?: Promise<UserError>;
+}
+
+const signals = ['SIGINT', 'SIGTERM'] as const;
+const killedBySignal = 130;
+
+/**
+ * Runs something until SIGINT or SIGTERM, then stops it orderly and ends the process. A second
+ * signal ends the process at once; nothing durable is lost by it.
+ * @throws UserError what `start` throws, and what stopped it by itself, once all else is stopped
+ */
+export const runUntilSignal = async (start: () => Promise<Running>, log: Logger): Promise<void> => {
+  let told = (_signal: string): void => undefined;
+  const asked = new Promise<string>((resolve) => (told = resolve));
+  let count = 0;
+  for (const signal of signals) {
+    process.on(signal, () => {
+      count += 1;
+      if (count > 1) process.exit(killedBySignal);
+      told(signal);
+    });
+  }
+  // Asked while it starts: it starts first, so that there is something whole to stop.
+  const running = await start();
+  const reason = await Promise.race([asked, ...(running.lost === undefined ? [] : [running.lost])]);
+  if (typeof reason === 'string') log.info({ signal: reason }, 'stopping; once more ends it at once');
+  await running.stop();
+  if (typeof reason !== 'string') throw reason;
+  log.info('stopped');
+  process.exit(0);
+};

@@ -1,0 +1,132 @@
+import { resolve } from 'node:path';
+import { Client } from '@temporalio/client';
+import { createBatchReader } from './activities/batch-reader.ts';
+import { createApi } from './api/app.ts';
+import { createCoalescer } from './api/coalescer.ts';
+import { listen } from './api/server.ts';
+import { createBatchStarter } from './api/start-batch.ts';
+import type { Config } from './config.ts';
+import type { Destination } from './destinations/destination.ts';
+import type { Logger } from './log.ts';
+import { createMetrics } from './metrics.ts';
+import { connect, type TemporalTarget } from './temporal/connect.ts';
+import { dataConverter } from './temporal/data-converter.ts';
+import { createPollerCheck } from './temporal/pollers.ts';
+import { installRuntime } from './temporal/runtime.ts';
+import { ensureSearchAttributes } from './temporal/search-attributes.ts';
+import { UserError } from './user-error.ts';
+import { destinationStation } from './workers/destination-station.ts';
+import { createLag } from './workers/lag.ts';
+import { startWorkers, workflowStation } from './workers/worker-set.ts';
+
+/** The parts of the road that a process hosts. */
+export interface Parts {
+  /** Where the API listens; absent: not here. It needs `workflows` for eager starts. */
+  api?: { host: string; port: number };
+  workflows: boolean;
+  destinations: readonly Destination[];
+}
+
+export interface Service {
+  /** Where events are posted; absent without an API. */
+  url?: string;
+  /** Takes nothing new, lets what is under way end or hand over, and resolves when all has. */
+  stop: () => Promise<void>;
+}
+
+/** Most bytes of JSON text of batches that a process keeps for deliveries to come. */
+const keptBytes = 64 * 1024 * 1024;
+const workflowBundle = resolve(import.meta.dirname, 'workflow-bundle.js');
+
+/**
+ * Runs parts of the road in this process, wired to each other and to Temporal; resolves once all of
+ * them work.
+ * @throws UserError where Temporal or a port cannot be had
+ */
+export const startService = async (
+  config: Config,
+  parts: Parts,
+  target: TemporalTarget,
+  log: Logger,
+): Promise<Service> => {
+  installRuntime(log);
+  const { namespace } = target;
+  const connection = await connect(target);
+  await ensureSearchAttributes(connection, namespace);
+  const { workflowService } = connection;
+
+  const metrics = createMetrics();
+  const lag = createLag(Date.now);
+  const readBatch = createBatchReader({ workflowService, namespace, keptBytes });
+  const workers = await startWorkers({
+    connection,
+    namespace,
+    log,
+    stations: [
+      ...(parts.workflows ? [workflowStation(workflowBundle)] : []),
+      ...parts.destinations.map((destination) =>
+        destinationStation({
+          destination,
+          readBatch,
+          allowPrivate: config.allowPrivate,
+          lag,
+          log,
+        }),
+      ),
+    ],
+  });
+  const stopWorkers = async (): Promise<void> => {
+    await workers.shutdown();
+    await connection.close();
+  };
+  if (parts.api === undefined) return { stop: stopWorkers };
+
+  const client = new Client({ connection, namespace, dataConverter });
+  const coalescer = createCoalescer({
+    start: createBatchStarter(client, config.destinations),
+    lagMs: lag.ms,
+    now: Date.now,
+    log,
+  });
+  const ailments = createPollerCheck({ workflowService, namespace, queues: workers.queues });
+  const app = createApi({
+    sources: config.sources,
+    coalescer,
+    health: async () => {
+      const found = await ailments();
+      return { ok: found.length === 0, ...(found.length > 0 && { ailments: found }) };
+    },
+    metrics,
+    log,
+  });
+  try {
+    const server = await listen(app, parts.api);
+    return {
+      url: server.url,
+      stop: async () => {
+        await server.close();
+        await stopWorkers();
+      },
+    };
+  } catch (error) {
+    await stopWorkers();
+    throw error;
+  }
+};
+
+/**
+ * The destinations of these names; all where none are given.
+ * @throws UserError for a name that is not configured
+ */
+export const destinationsNamed = (
+  { destinations }: Config,
+  names: readonly string[] | undefined,
+): readonly Destination[] =>
+  names?.map((name) => {
+    const found = destinations.find((destination) => destination.name === name);
+    if (found !== undefined) return found;
+    const known = destinations.map((destination) => destination.name).join(', ');
+    throw new UserError(
+      `There is no destination named ${name}; the configuration has ${known || 'none'}.`,
+    );
+  }) ?? destinations;

@@ -1,0 +1,91 @@
+import { isAbsolute, resolve } from 'node:path';
+import type { Config } from './config.ts';
+import { lockDataDir } from './data-dir.ts';
+import type { Logger } from './log.ts';
+import { createSandbox } from './sandbox/sandbox.ts';
+import { startService } from './service.ts';
+import { isTemporalGiven, temporalTarget, type TemporalTarget } from './temporal/connect.ts';
+import { startEmbedded, type EmbeddedTemporal } from './temporal/embedded.ts';
+import { findTemporalProgram } from './temporal/program.ts';
+import type { UserError } from './user-error.ts';
+import { welcome } from './welcome.ts';
+
+export interface StartOptions {
+  config: Config;
+  /** How to call the configuration. */
+  place: string;
+  host: string;
+  port: number;
+  dataDir: string;
+  env: NodeJS.ProcessEnv;
+  log: Logger;
+}
+
+/** Runs what was started in reverse, however far the start came. */
+const createUndo = () => {
+  const steps: (() => Promise<void> | void)[] = [];
+  return {
+    add: (step: () => Promise<void> | void) => steps.push(step),
+    all: async () => {
+      for (const step of steps.splice(0).reverse()) await step();
+    },
+  };
+};
+
+/**
+ * Runs everything in this process: Temporal unless the environment names one, the partner sandbox
+ * where the configuration asks for it, the API, and every worker. What it starts it stops, Temporal
+ * last.
+ * @throws UserError where something cannot be had; then all is stopped again
+ */
+export const startAll = async ({
+  config,
+  place,
+  host,
+  port,
+  dataDir,
+  env,
+  log,
+}: StartOptions): Promise<{ stop: () => Promise<void>; lost?: Promise<UserError> }> => {
+  const undo = createUndo();
+  try {
+    let target: TemporalTarget;
+    let embedded: EmbeddedTemporal | undefined;
+    if (isTemporalGiven(env)) {
+      target = temporalTarget(env);
+    } else {
+      const lock = lockDataDir(isAbsolute(dataDir) ? dataDir : resolve(dataDir));
+      undo.add(lock.release);
+      const { path } = await findTemporalProgram({ env, log });
+      embedded = await startEmbedded({ program: path, dataDir: lock.path, ui: true, env, log });
+      undo.add(embedded.stop);
+      target = { address: embedded.address, namespace: 'default' };
+    }
+    let sandboxUrl: string | undefined;
+    if (config.sandboxPort !== undefined) {
+      const sandbox = await createSandbox({ host: '127.0.0.1', port: config.sandboxPort, log });
+      undo.add(sandbox.close);
+      sandboxUrl = sandbox.url;
+    }
+    const service = await startService(
+      config,
+      { api: { host, port }, workflows: true, destinations: config.destinations },
+      target,
+      log,
+    );
+    undo.add(service.stop);
+    process.stdout.write(
+      welcome({
+        place,
+        url: service.url!,
+        writeKey: config.sources[0]!.writeKey,
+        uiUrl: embedded?.uiUrl,
+        sandboxUrl,
+      }),
+    );
+    return { stop: undo.all, ...(embedded !== undefined && { lost: embedded.lost }) };
+  } catch (error) {
+    await undo.all();
+    throw error;
+  }
+};

@@ -1,0 +1,226 @@
+import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import type { Event, TrackEvent } from '../../src/event.ts';
+import { startPartner, type Partner, type Received } from '../support/partner.ts';
+import { openRoad, type DestinationEntry, type Road } from '../support/road.ts';
+import { trackEvent } from '../support/events.ts';
+
+let partner: Partner;
+const roads: Road[] = [];
+
+beforeAll(async () => {
+  partner = await startPartner();
+});
+afterEach(async () => {
+  await Promise.all(roads.splice(0).map((road) => road.close()));
+  partner.received.length = 0;
+  partner.script(() => ({ status: 200 }));
+});
+afterAll(() => partner.close());
+
+const road = async (
+  destinations: DestinationEntry[] = [hook()],
+  sources?: string[],
+): Promise<Road> => {
+  const opened = await openRoad({ destinations, ...(sources && { sources }) });
+  roads.push(opened);
+  return opened;
+};
+const hook = (more: Record<string, unknown> = {}): DestinationEntry => ({
+  name: 'hook',
+  type: 'webhook',
+  settings: { url: `${partner.url}/hook` },
+  ...more,
+});
+const mixpanel = (more: Record<string, unknown> = {}): DestinationEntry => ({
+  name: 'mixpanel',
+  type: 'mixpanel',
+  settings: { projectToken: 'project-token-1' },
+  endpoint: partner.url,
+  ...more,
+});
+const events = (count: number): TrackEvent[] =>
+  Array.from({ length: count }, (_, n) => trackEvent({ messageId: `m-${n}` }));
+const idOf = ({ headers }: Received): string => headers['webhook-id'] as string;
+const timesReceived = (received: readonly Received[]): Record<string, number> => {
+  const times: Record<string, number> = {};
+  for (const request of received) times[idOf(request)] = (times[idOf(request)] ?? 0) + 1;
+  return times;
+};
+const fastRetry = { firstDelay: '1s', maxDelay: '1s', giveUpAfter: '30s' };
+
+test('delivers each event once, byte for byte as the type built it', async () => {
+  const { start, receipts } = await road();
+  const batch = await start(events(30));
+  expect(await receipts(batch)).toEqual({
+    events: 30,
+    deliveries: { hook: { delivered: 30, rejected: 0, filtered: 0, rejections: [] } },
+  });
+  expect(timesReceived(partner.received)).toEqual(
+    Object.fromEntries(events(30).map(({ messageId }) => [messageId, 1])),
+  );
+  const sent = partner.received.find((request) => idOf(request) === 'm-7')!;
+  expect(JSON.parse(sent.body)).toEqual(trackEvent({ messageId: 'm-7' }));
+});
+
+test('rejects what the partner refuses, with its words, and tries it no second time', async () => {
+  partner.script((request) =>
+    idOf(request) === 'm-1' ? { status: 422, body: 'no such\nproduct' } : { status: 200 },
+  );
+  const { start, receipts } = await road();
+  const { deliveries } = await receipts(await start(events(3)));
+  expect(deliveries['hook']).toEqual({
+    delivered: 2,
+    rejected: 1,
+    filtered: 0,
+    rejections: [{ reason: '422 no such product', count: 1, messageIds: ['m-1'] }],
+  });
+  expect(partner.received).toHaveLength(3);
+});
+
+test('counts what a partner refuses of a request by index, and nothing else of it', async () => {
+  partner.script(() => ({
+    status: 400,
+    body: JSON.stringify({
+      code: 400,
+      num_records_imported: 2,
+      failed_records: [{ index: 1, field: 'properties.time', message: 'is too old' }],
+    }),
+  }));
+  const { start, receipts } = await road([mixpanel()]);
+  const { deliveries } = await receipts(await start(events(3)));
+  expect(deliveries['mixpanel']).toMatchObject({ delivered: 2, rejected: 1 });
+  expect(deliveries['mixpanel']!.rejections[0]).toMatchObject({ messageIds: ['m-1'] });
+  expect(deliveries['mixpanel']!.rejections[0]!.reason).toMatch(/too old/);
+  expect(partner.received).toHaveLength(1);
+});
+
+test('halves a request that the partner finds too large', async () => {
+  partner.script(({ body }) =>
+    (JSON.parse(body) as unknown[]).length > 2 ? { status: 413 } : { status: 200 },
+  );
+  const { start, receipts } = await road([mixpanel()]);
+  const { deliveries } = await receipts(await start(events(5)));
+  expect(deliveries['mixpanel']).toMatchObject({ delivered: 5, rejected: 0 });
+});
+
+test('an attempt after a failing one sends only the rest, what failed before comes last', async () => {
+  let poisoned = true;
+  partner.script((request) =>
+    idOf(request) === 'm-0' && poisoned ? { status: 500, body: 'boom' } : { status: 200 },
+  );
+  const { start, receipts } = await road([hook({ retry: fastRetry })]);
+  const batch = await start(events(20));
+  await partner.until((received) => (timesReceived(received)['m-0'] ?? 0) >= 2);
+  poisoned = false;
+  expect((await receipts(batch)).deliveries['hook']).toMatchObject({ delivered: 20 });
+  const { 'm-0': zeroth, ...others } = timesReceived(partner.received);
+  expect(zeroth).toBeGreaterThanOrEqual(3);
+  expect(Object.values(others)).toEqual(Array.from({ length: 19 }, () => 1));
+});
+
+test('honours Retry-After, and sends nothing more to a partner that asked for a pause', async () => {
+  let throttled = true;
+  partner.script(() => {
+    if (!throttled) return { status: 200 };
+    throttled = false;
+    return { status: 429, headers: { 'retry-after': '3' } };
+  });
+  const { start, receipts } = await road([mixpanel({ retry: fastRetry })]);
+  const batch = await start(events(10));
+  expect((await receipts(batch)).deliveries['mixpanel']).toMatchObject({ delivered: 10 });
+  expect(partner.received).toHaveLength(2);
+  expect(partner.received[1]!.at - partner.received[0]!.at).toBeGreaterThanOrEqual(3_000);
+});
+
+test.each([
+  ['a broken connection', 'drop' as const],
+  ['a 503', { status: 503 }],
+  ['a 408', { status: 408 }],
+])('tries again after %s, with the same idempotency key', async (_what, answer) => {
+  let failures = 0;
+  partner.script(() => (failures++ === 0 ? answer : { status: 200 }));
+  const { start, receipts } = await road([hook({ retry: fastRetry })]);
+  const batch = await start(events(1));
+  expect((await receipts(batch)).deliveries['hook']).toMatchObject({ delivered: 1 });
+  expect(timesReceived(partner.received)).toEqual({ 'm-0': 2 });
+});
+
+test('gives up waiting for a partner that hangs, and delivers once it answers again', async () => {
+  let hanging = true;
+  partner.script(() => (hanging ? 'hang' : { status: 200 }));
+  const { start, receipts } = await road([hook({ retry: fastRetry, timeout: '500ms' })]);
+  const batch = await start(events(3));
+  await partner.until((received) => received.length >= 4); // some event for a second time
+  hanging = false;
+  expect((await receipts(batch)).deliveries['hook']).toMatchObject({ delivered: 3 });
+});
+
+test('follows no redirect: it is a rejection', async () => {
+  partner.script(({ path }) =>
+    path === '/hook' ? { status: 302, headers: { location: '/elsewhere' } } : { status: 200 },
+  );
+  const { start, receipts } = await road();
+  expect((await receipts(await start(events(1)))).deliveries['hook']).toMatchObject({
+    rejected: 1,
+  });
+  expect(partner.received.map(({ path }) => path)).toEqual(['/hook']);
+});
+
+test('keeps to the rate that the configuration sets', async () => {
+  const { start, receipts } = await road([hook({ rate: { perSecond: 10 } })]);
+  const batch = await start(events(15));
+  expect((await receipts(batch)).deliveries['hook']).toMatchObject({ delivered: 15 });
+  const times = partner.received.map(({ at }) => at);
+  expect(Math.max(...times) - Math.min(...times)).toBeGreaterThanOrEqual(1_300);
+});
+
+test('a worker that is drained hands over; another sends the rest, and nothing twice', async () => {
+  partner.script((_request, nth) => ({ status: 200, afterMs: nth < 40 ? 20 : 0 }));
+  const opened = await road([hook({ rate: { perSecond: 40 } })]);
+  const batch = await opened.start(events(100));
+  await partner.until((received) => received.length >= 20);
+  await opened.restartWorkers();
+  expect((await opened.receipts(batch)).deliveries['hook']).toMatchObject({ delivered: 100 });
+  expect(Object.values(timesReceived(partner.received))).toEqual(
+    Array.from({ length: 100 }, () => 1),
+  );
+});
+
+test('sends each source by its own connection, and one that fails holds no other up', async () => {
+  let broken = true;
+  partner.script(({ path }) =>
+    path === '/own' && broken ? { status: 500, body: 'down' } : { status: 200 },
+  );
+  const opened = await road(
+    [
+      hook({
+        retry: fastRetry,
+        connections: { b: { settings: { url: `${partner.url}/own` }, events: ['track'] } },
+      }),
+    ],
+    ['a', 'b'],
+  );
+  const own = (n: number): Event => trackEvent({ messageId: `own-${n}` });
+  const batch = await opened.startOf([
+    { source: 'a', events: events(3) },
+    { source: 'b', events: [own(0), own(1)] },
+  ]);
+  await partner.until((received) => received.filter(({ path }) => path === '/hook').length === 3);
+  broken = false;
+  expect((await opened.receipts(batch)).deliveries['hook']).toMatchObject({ delivered: 5 });
+  const own0 = partner.received.filter((request) => idOf(request) === 'own-0');
+  expect(new Set(own0.map(({ path }) => path))).toEqual(new Set(['/own']));
+});
+
+test('no secret is in a reason, whatever form the partner sends it back in', async () => {
+  partner.script(({ headers }) => ({
+    status: 422,
+    body: `bad token project-token-1, header ${headers.authorization ?? 'none'}`,
+  }));
+  const { start, receipts } = await road([mixpanel()]);
+  const { deliveries } = await receipts(await start(events(1)));
+  const words = JSON.stringify(deliveries);
+  expect(words).toContain('***');
+  expect(words).not.toContain('project-token-1');
+  expect(words).not.toContain(Buffer.from('project-token-1:').toString('base64'));
+});

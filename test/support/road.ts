@@ -1,0 +1,136 @@
+import { randomUUID } from 'node:crypto';
+import { resolve } from 'node:path';
+import { Client, type WorkflowHandle } from '@temporalio/client';
+import { NativeConnection } from '@temporalio/worker';
+import { createBatchReader } from '../../src/activities/batch-reader.ts';
+import { createBatchStarter } from '../../src/api/start-batch.ts';
+import { parseConfig, type Config } from '../../src/config.ts';
+import type { BatchReceipt, Progress } from '../../src/delivery.ts';
+import type { Event } from '../../src/event.ts';
+import { createLog } from '../../src/log.ts';
+import { dataConverter } from '../../src/temporal/data-converter.ts';
+import { destinationStation } from '../../src/workers/destination-station.ts';
+import { createLag } from '../../src/workers/lag.ts';
+import { installRuntime } from '../../src/temporal/runtime.ts';
+import { startWorkers, workflowStation, type WorkerSet } from '../../src/workers/worker-set.ts';
+
+const log = createLog('silent');
+installRuntime(log);
+
+/** The bundle that `npm run build` made; `npm test` builds first. */
+export const workflowBundle = resolve(import.meta.dirname, '../../dist/workflow-bundle.js');
+
+/** One destination's entry of a configuration; its name is made unique by the road. */
+export type DestinationEntry = { name: string; type: string } & Record<string, unknown>;
+
+/** Workers and a starter of batches on the test run's Temporal, with queues of their own. */
+export interface Road {
+  config: Config;
+  client: Client;
+  connection: NativeConnection;
+  /** A destination's unique name, by the name the test gave it. */
+  name: (destination: string) => string;
+  /** Starts a batch of one source, or of several. */
+  start: (events: readonly Event[], source?: string) => Promise<WorkflowHandle>;
+  startOf: (parts: { source: string; events: readonly Event[] }[]) => Promise<WorkflowHandle>;
+  /** A batch's receipt, by the names the test gave its destinations. */
+  receipts: (batch: WorkflowHandle) => Promise<BatchReceipt>;
+  /** The checkpoint that a pending delivery's last heartbeat kept. */
+  checkpoint: (batch: WorkflowHandle) => Promise<Progress | undefined>;
+  /** Takes the workers down, as a drain does, and puts others in their place. */
+  restartWorkers: () => Promise<void>;
+  close: () => Promise<void>;
+}
+
+/** Opens a road; `sources` is the configuration's, of one source `website` where omitted. */
+export const openRoad = async ({
+  destinations,
+  sources = ['website'],
+  allowPrivate = true,
+}: {
+  destinations: readonly DestinationEntry[];
+  sources?: readonly string[];
+  allowPrivate?: boolean;
+}): Promise<Road> => {
+  const unique = randomUUID().slice(0, 8);
+  const name = (destination: string): string => `${destination}-${unique}`;
+  const config = parseConfig(
+    JSON.stringify({
+      sources: sources.map((source) => ({ name: source, writeKey: `key-of-${source}` })),
+      destinations: destinations.map((entry) => ({ ...entry, name: name(entry.name) })),
+      network: { allowPrivate },
+    }),
+    {},
+    'of the test',
+  );
+  const connection = await NativeConnection.connect({
+    address: process.env['TEST_TEMPORAL_ADDRESS']!,
+  });
+  const client = new Client({ connection, dataConverter });
+  const startAll = (): Promise<WorkerSet> =>
+    startWorkers({
+      connection,
+      namespace: 'default',
+      log,
+      stations: [
+        workflowStation(workflowBundle, `batches-${unique}`),
+        ...config.destinations.map((destination) =>
+          destinationStation({
+            destination,
+            readBatch: createBatchReader({
+              workflowService: connection.workflowService,
+              namespace: 'default',
+              keptBytes: 1024 * 1024,
+            }),
+            allowPrivate,
+            lag: createLag(Date.now),
+            log,
+          }),
+        ),
+      ],
+    });
+  let workers = await startAll();
+  const starter = createBatchStarter(client, config.destinations, `batches-${unique}`);
+  const startOf: Road['startOf'] = async (parts) =>
+    client.workflow.getHandle(
+      await starter(
+        parts.map(({ source, events }) => ({
+          source,
+          events: events.map((event) => ({ event, json: JSON.stringify(event) })),
+        })),
+      ),
+    );
+  return {
+    config,
+    client,
+    connection,
+    name,
+    startOf,
+    start: (events, source = 'website') => startOf([{ source, events }]),
+    receipts: async (batch) => {
+      const { events, deliveries } = (await batch.result()) as BatchReceipt;
+      return {
+        events,
+        deliveries: Object.fromEntries(
+          Object.entries(deliveries).map(([full, receipt]) => [
+            full.slice(0, -unique.length - 1),
+            receipt,
+          ]),
+        ),
+      };
+    },
+    checkpoint: async (batch) => {
+      const { raw } = await batch.describe();
+      const data = raw.pendingActivities?.[0]?.heartbeatDetails?.payloads?.[0]?.data;
+      return data == null ? undefined : (JSON.parse(Buffer.from(data).toString()) as Progress);
+    },
+    restartWorkers: async () => {
+      await workers.shutdown();
+      workers = await startAll();
+    },
+    close: async () => {
+      await workers.shutdown();
+      await connection.close();
+    },
+  };
+};

@@ -1,0 +1,172 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import type { WorkflowHandle } from '@temporalio/client';
+import { historyToJSON } from '@temporalio/common/lib/proto-utils';
+import { redriveSignal } from '../../src/delivery.ts';
+import { trackEvent } from '../support/events.ts';
+import { startPartner, type Partner } from '../support/partner.ts';
+import { openRoad, type DestinationEntry, type Road } from '../support/road.ts';
+import { eventually } from '../support/eventually.ts';
+
+let partner: Partner;
+const roads: Road[] = [];
+beforeAll(async () => {
+  partner = await startPartner();
+});
+afterEach(async () => {
+  await Promise.all(roads.splice(0).map((road) => road.close()));
+  partner.received.length = 0;
+  partner.script(() => ({ status: 200 }));
+});
+afterAll(() => partner.close());
+
+const open = async (destinations: DestinationEntry[], sources?: string[]): Promise<Road> => {
+  const road = await openRoad({ destinations, ...(sources && { sources }) });
+  roads.push(road);
+  return road;
+};
+const hook = (name: string, more: Record<string, unknown> = {}): DestinationEntry => ({
+  name,
+  type: 'webhook',
+  settings: { url: `${partner.url}/${name}` },
+  ...more,
+});
+const events = (count: number) =>
+  Array.from({ length: count }, (_, n) => trackEvent({ messageId: `m-${n}` }));
+const stuckOf = async (batch: WorkflowHandle): Promise<string[]> => {
+  const { searchAttributes } = await batch.describe();
+  // eslint-disable-next-line @typescript-eslint/no-deprecated -- read as any operator's tool reads it
+  return (searchAttributes['StuckDestinations'] ?? []) as string[];
+};
+
+/** Keeps a behaviour's history for test/workflows/replay.test.ts: `RECORD_HISTORIES=1 npm test`. */
+const record = async (name: string, batch: WorkflowHandle): Promise<void> => {
+  if (process.env['RECORD_HISTORIES'] === undefined) return;
+  const folder = resolve(import.meta.dirname, 'histories');
+  mkdirSync(folder, { recursive: true });
+  const history = historyToJSON(await batch.fetchHistory());
+  writeFileSync(join(folder, `${name}.json`), history.replace(/\b\d+@[\w.-]+/g, 'a-worker'));
+};
+
+test('delivers to every planned destination, and ends with their receipts', async () => {
+  const road = await open([hook('one'), hook('two')]);
+  const batch = await road.start(events(3));
+  const receipt = { delivered: 3, rejected: 0, filtered: 0, rejections: [] };
+  expect(await road.receipts(batch)).toEqual({
+    events: 3,
+    deliveries: { one: receipt, two: receipt },
+  });
+  await record('delivered', batch);
+});
+
+test('counts rejected events where they can be searched for', async () => {
+  partner.script(() => ({ status: 400, body: 'no' }));
+  const road = await open([hook('one')]);
+  const batch = await road.start(events(2));
+  await road.receipts(batch);
+  const { searchAttributes } = await batch.describe();
+  // eslint-disable-next-line @typescript-eslint/no-deprecated -- read as any operator's tool reads it
+  expect(searchAttributes['RejectedEvents']).toEqual([2]);
+  await record('rejected', batch);
+});
+
+test('a destination that is down delays no other, and goes on by itself', async () => {
+  let down = true;
+  partner.script(({ path }) => (path === '/down' && down ? { status: 503 } : { status: 200 }));
+  const road = await open([hook('down', { retry: { maxDelay: '1s' } }), hook('up')]);
+  const batch = await road.start(events(2));
+  await partner.until((received) => received.filter(({ path }) => path === '/up').length === 2);
+  await partner.until((received) => received.filter(({ path }) => path === '/down').length >= 3);
+  expect(await stuckOf(batch)).toEqual([]);
+  down = false;
+  const { deliveries } = await road.receipts(batch);
+  expect(deliveries).toMatchObject({ down: { delivered: 2 }, up: { delivered: 2 } });
+  await record('retried', batch);
+});
+
+test('refused credentials park the connection at once; redrive sends the rest again', async () => {
+  let refused = true;
+  partner.script(({ path }) =>
+    path === '/locked' && refused ? { status: 401, body: 'bad key' } : { status: 200 },
+  );
+  const road = await open([hook('locked'), hook('fine')]);
+  const batch = await road.start(events(5));
+  await eventually(async () => expect(await stuckOf(batch)).toEqual([road.name('locked')]));
+  const query = `StuckDestinations = "${road.name('locked')}"`;
+  await eventually(async () => {
+    const found = [];
+    for await (const { workflowId } of road.client.workflow.list({ query })) found.push(workflowId);
+    expect(found).toEqual([batch.workflowId]);
+  });
+  expect(partner.received.filter(({ path }) => path === '/fine')).toHaveLength(5);
+  refused = false;
+  await batch.signal(redriveSignal);
+  const { deliveries } = await road.receipts(batch);
+  expect(deliveries).toMatchObject({ locked: { delivered: 5 }, fine: { delivered: 5 } });
+  expect(await stuckOf(batch)).toEqual([]);
+  await record('refused-and-redriven', batch);
+});
+
+test('a spent retry policy parks; redrive gives it a fresh start', async () => {
+  let down = true;
+  partner.script(() => (down ? { status: 500, body: 'oops' } : { status: 200 }));
+  const retry = { firstDelay: '1s', maxDelay: '1s', giveUpAfter: '1500ms' };
+  const road = await open([hook('one', { retry })]);
+  const batch = await road.start(events(1));
+  await eventually(async () => expect(await stuckOf(batch)).toEqual([road.name('one')]));
+  const tried = partner.received.length;
+  expect(tried).toBeGreaterThanOrEqual(2);
+  await batch.signal(redriveSignal, ['another-destination']);
+  expect(await stuckOf(batch)).toEqual([road.name('one')]);
+  await batch.signal(redriveSignal, [road.name('one')]);
+  await partner.until((received) => received.length > tried);
+  down = false;
+  expect((await road.receipts(batch)).deliveries['one']).toMatchObject({ delivered: 1 });
+  await record('spent-and-redriven', batch);
+});
+
+test('names the stuck connection beside its destination, and settles the others', async () => {
+  let refused = true;
+  partner.script(({ path }) =>
+    path === '/own' && refused ? { status: 403, body: 'no' } : { status: 200 },
+  );
+  const connections = { b: { settings: { url: `${partner.url}/own` } } };
+  const road = await open([hook('one', { connections })], ['a', 'b']);
+  const batch = await road.startOf([
+    { source: 'a', events: events(2) },
+    { source: 'b', events: [trackEvent({ messageId: 'own' })] },
+  ]);
+  const names = [road.name('one'), `${road.name('one')}/b`];
+  await eventually(async () => expect(await stuckOf(batch)).toEqual(names));
+  expect(partner.received.filter(({ path }) => path === '/one')).toHaveLength(2);
+  refused = false;
+  await batch.signal(redriveSignal, [`${road.name('one')}/b`]);
+  expect((await road.receipts(batch)).deliveries['one']).toMatchObject({ delivered: 3 });
+});
+
+test('many stuck connections stay within 200 pending continuations, and lose none', async () => {
+  let down = true;
+  partner.script(() => (down ? { status: 503 } : { status: 200 }));
+  const sources = Array.from({ length: 230 }, (_, n) => `s${n}`);
+  const connections = Object.fromEntries(
+    sources.map((source) => [source, { settings: { url: `${partner.url}/${source}` } }]),
+  );
+  const retry = { firstDelay: '2s', maxDelay: '2s' };
+  const road = await open([hook('one', { connections, retry })], sources);
+  const batch = await road.startOf(
+    sources.map((source) => ({ source, events: [trackEvent({ messageId: source })] })),
+  );
+  await eventually(async () => {
+    const { raw } = await batch.describe();
+    expect(raw.pendingActivities).toHaveLength(200);
+  });
+  down = false;
+  expect((await road.receipts(batch)).deliveries['one']).toMatchObject({ delivered: 230 });
+}, 60_000);
+
+test('a batch that no destination wants is accepted and ends', async () => {
+  const road = await open([hook('one', { events: ['identify'] })]);
+  const batch = await road.start(events(1));
+  expect(await road.receipts(batch)).toEqual({ events: 1, deliveries: {} });
+});
