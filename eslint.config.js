@@ -81,6 +81,7 @@ export default defineConfig(
                 'log.ts',
                 'metrics.ts',
                 'config.ts',
+                'user-error.ts',
               ],
               'The API knows events, the plan and how to start a batch; not how deliveries work.',
             ),

@@ -2,6 +2,8 @@ const project = (name, testMatch) => ({
   displayName: name,
   testMatch,
   testEnvironment: 'node',
+  globalSetup: '<rootDir>/test/support/global-setup.ts',
+  globalTeardown: '<rootDir>/test/support/global-teardown.ts',
   transform: {
     '^.+\\.ts$': [
       '@swc/jest',

@@ -14,7 +14,8 @@ const mistake = 2;
 
 const port = (text: string): number => {
   const value = Number(text);
-  if (!/^\d+$/.test(text) || value > 65_535) throw new InvalidArgumentError('It is a number up to 65535.');
+  if (!/^\d+$/.test(text) || value > 65_535)
+    throw new InvalidArgumentError('It is a number up to 65535.');
   return value;
 };
 const names = (text: string): string[] => text.split(',').map((name) => name.trim());
@@ -37,7 +38,9 @@ const withAddress = (command: Command): Command =>
     .option('--port <number>', 'port to listen on', port, 3000);
 
 withAddress(withConfig(program.command('start')))
-  .description('run everything in one process, with a Temporal server of its own unless TEMPORAL_ADDRESS is set')
+  .description(
+    'run everything in one process, with a Temporal server of its own unless TEMPORAL_ADDRESS is set',
+  )
   .option('--data-dir <dir>', 'where the embedded Temporal keeps its data', '.distributary')
   .action(async (options: { config?: string; host: string; port: number; dataDir: string }) => {
     const { config, place } = loadConfig(options.config, env);

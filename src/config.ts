@@ -1,10 +1,11 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseDocument } from 'yaml';
-import { z } from 'zod';
+import type { z } from 'zod';
+import { ConfigFile, type DestinationEntry, type WrittenSettings } from './config-file.ts';
 import type { RetryPolicy } from './delivery.ts';
 import { destinationTypes } from './destinations/index.ts';
-import type { DestinationType } from './destinations/define.ts';
+import { secretKeys, type DestinationType } from './destinations/define.ts';
 import type { Connection, Destination } from './destinations/destination.ts';
 import { eventTypes, type EventType } from './event.ts';
 import { UserError } from './user-error.ts';
@@ -32,81 +33,6 @@ const defaultRetry: RetryPolicy = {
 };
 const defaultTimeoutMs = 10_000;
 
-const unitMs = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-/** `500ms`, `1.5s`, `10m`, `4h`, `14d` → milliseconds. */
-const Duration = z
-  .string()
-  .regex(/^\d+(\.\d+)?(ms|s|m|h|d)$/, 'must be a duration such as 500ms, 30s, 10m, 4h or 2d')
-  .transform(
-    (text) => parseFloat(text) * unitMs[text.replace(/[\d.]+/, '') as keyof typeof unitMs],
-  );
-
-const Name = z
-  .string()
-  .regex(
-    /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/,
-    'must be 1 to 64 letters, digits, ".", "_" or "-", beginning with a letter or digit',
-  );
-const EventTypes = z.array(z.enum(eventTypes)).min(1);
-const Origin = z
-  .url({ protocol: /^https?$/, error: 'must be an http or https address' })
-  .refine(
-    (url) => new URL(url).origin === url.replace(/\/$/, ''),
-    'must be scheme, host and port alone: a path would be ignored',
-  );
-
-const destinationSchema = (type: DestinationType) =>
-  z.strictObject({
-    name: Name,
-    type: z.literal(type.type),
-    settings: type.settings.partial().optional(),
-    sources: z.array(Name).min(1).optional(),
-    connections: z
-      .record(
-        Name,
-        z.strictObject({
-          settings: type.settings.partial().optional(),
-          events: EventTypes.optional(),
-        }),
-      )
-      .optional(),
-    events: EventTypes.optional(),
-    endpoint: Origin.optional(),
-    retry: z
-      .strictObject({
-        firstDelay: Duration.optional(),
-        factor: z.number().min(1).max(100).optional(),
-        maxDelay: Duration.optional(),
-        giveUpAfter: Duration.optional(),
-      })
-      .optional(),
-    rate: z.strictObject({ perSecond: z.number().positive() }).optional(),
-    timeout: Duration.optional(),
-  });
-
-/** The configuration file, once its variables are filled in. */
-export const ConfigFile = z.strictObject({
-  sources: z
-    .array(z.strictObject({ name: Name, writeKey: z.string().min(1).meta({ secret: true }) }))
-    .min(1),
-  destinations: z
-    .array(
-      z.discriminatedUnion(
-        'type',
-        destinationTypes.map(destinationSchema) as [
-          ReturnType<typeof destinationSchema>,
-          ...ReturnType<typeof destinationSchema>[],
-        ],
-        { error: `type must be one of ${destinationTypes.map(({ type }) => type).join(', ')}` },
-      ),
-    )
-    .default([]),
-  network: z.strictObject({ allowPrivate: z.boolean().default(false) }).prefault({}),
-  sandbox: z.strictObject({ port: z.coerce.number().int().min(0).max(65_535) }).optional(),
-});
-type ConfigFile = z.output<typeof ConfigFile>;
-type DestinationEntry = ConfigFile['destinations'][number];
-
 type Path = readonly PropertyKey[];
 type Report = (path: Path, message: string) => void;
 
@@ -121,6 +47,20 @@ const pathText = (path: Path): string =>
           : `${text}.${String(key)}`,
     '',
   );
+
+/** A schema's findings, each at the place that the writer has to mend; never the values found. */
+const reportIssues = (error: z.ZodError | undefined, path: Path, report: Report): void => {
+  for (const issue of error?.issues ?? []) {
+    const at = [...path, ...issue.path];
+    if (issue.code === 'unrecognized_keys') {
+      for (const key of issue.keys) report([...at, key], 'is not known here');
+    } else if (issue.code === 'invalid_key') {
+      report(at, issue.issues[0]?.message ?? issue.message);
+    } else {
+      report(at, issue.message.endsWith('received undefined') ? 'is missing' : issue.message);
+    }
+  }
+};
 
 /** Replaces `${VAR}` and `${VAR:-default}` in every string of a parsed document. */
 const fillIn = (value: unknown, env: NodeJS.ProcessEnv, path: Path, report: Report): unknown => {
@@ -146,14 +86,9 @@ const fillIn = (value: unknown, env: NodeJS.ProcessEnv, path: Path, report: Repo
 };
 
 const secretsOf = (type: DestinationType, settings: Record<string, unknown>): string[] =>
-  Object.entries(type.settings.shape).flatMap(([key, field]) => {
-    const value = settings[key];
-    return (field as z.ZodType).meta()?.['secret'] === true &&
-      typeof value === 'string' &&
-      value !== ''
-      ? [value]
-      : [];
-  });
+  secretKeys(type.settings)
+    .map((key) => settings[key])
+    .filter((value): value is string => typeof value === 'string' && value !== '');
 
 const resolveConnection = (
   type: DestinationType,
@@ -170,11 +105,8 @@ const resolveConnection = (
     }
   }
   const parsed = type.settings.safeParse(settings);
-  if (!parsed.success) {
-    for (const issue of parsed.error.issues)
-      report([...path, 'settings', ...issue.path], issue.message);
-    return undefined;
-  }
+  reportIssues(parsed.error, [...path, 'settings'], report);
+  if (!parsed.success) return undefined;
   return {
     name,
     settings: parsed.data,
@@ -185,6 +117,7 @@ const resolveConnection = (
 
 const resolveDestination = (
   entry: DestinationEntry,
+  written: WrittenSettings,
   sources: ReadonlySet<string>,
   path: Path,
   report: Report,
@@ -204,7 +137,7 @@ const resolveDestination = (
     const connection = resolveConnection(
       type,
       `${entry.name}/${source}`,
-      { ...entry.settings, ...override.settings },
+      { ...written.settings, ...written.connections?.[source]?.settings },
       override.events ?? entry.events,
       at,
       report,
@@ -212,10 +145,16 @@ const resolveDestination = (
     if (connection !== undefined) own.set(source, connection);
   }
   // Without settings of its own a destination serves exactly the sources that have a connection.
-  const needsShared = entry.settings !== undefined || own.size === 0;
+  const connected = Object.keys(entry.connections ?? {});
+  const needsShared = written.settings !== undefined || connected.length === 0;
   const shared = needsShared
-    ? resolveConnection(type, entry.name, entry.settings ?? {}, entry.events, path, report)
+    ? resolveConnection(type, entry.name, written.settings ?? {}, entry.events, path, report)
     : undefined;
+  for (const [at, source] of needsShared ? [] : (entry.sources ?? []).entries()) {
+    if (!connected.includes(source)) {
+      report([...path, 'sources', at], `${source} has neither settings here nor a connection`);
+    }
+  }
   const rate = entry.rate ?? type.rate;
   const retry = {
     ...defaultRetry,
@@ -271,10 +210,16 @@ export const parseConfig = (text: string, env: NodeJS.ProcessEnv, place: string)
     problems.push(`line ${line}: not YAML: ${error.code.toLowerCase().replaceAll('_', ' ')}`);
   }
   stopIfAny();
-  const filled = fillIn(document.toJS() ?? {}, env, [], report);
+  let content: unknown;
+  try {
+    content = document.toJS() ?? {};
+  } catch {
+    problems.push('(top): an alias names no anchor, or unfolds to too much');
+  }
+  const filled = fillIn(content, env, [], report);
   stopIfAny();
   const file = ConfigFile.safeParse(filled);
-  for (const issue of file.error?.issues ?? []) report(issue.path, issue.message);
+  reportIssues(file.error, [], report);
   stopIfAny();
 
   const { sources, destinations, network, sandbox } = file.data!;
@@ -294,8 +239,9 @@ export const parseConfig = (text: string, env: NodeJS.ProcessEnv, place: string)
     report,
   );
   const names = new Set(sources.map(({ name }) => name));
+  const written = (filled as z.input<typeof ConfigFile>).destinations ?? [];
   const resolved = destinations.map((entry, at) =>
-    resolveDestination(entry, names, ['destinations', at], report),
+    resolveDestination(entry, written[at]!, names, ['destinations', at], report),
   );
   stopIfAny();
   return Object.freeze({

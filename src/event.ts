@@ -10,23 +10,30 @@ export type JsonObject = Record<string, unknown>;
 const longestMessageId = 100;
 const longestId = 512;
 
+const nonEmpty = 'must be a non-empty string';
+const idText = (longest: number) =>
+  z.string().max(longest, `must be at most ${longest} characters long`);
+
 // Real clients send explicit nulls (Python) and hand-written ones send numbers as ids, so both are
 // taken; the empty string identifies nobody, so it counts as absent.
 const id = (longest: number) =>
   z
-    .union([z.string().max(longest), z.number().transform(String)])
+    .union([idText(longest), z.number().transform(String)], {
+      error: 'must be a string or a number',
+    })
     .nullish()
     .transform((value) => (value === null || value === '' ? undefined : value));
-const optionalObject = z
-  .record(z.string(), z.unknown())
-  .nullish()
-  .transform((value) => value ?? undefined);
-const optionalText = z
-  .string()
-  .nullish()
-  .transform((value) => value ?? undefined);
 const requiredId = (longest: number) =>
-  z.union([z.string().min(1).max(longest), z.number().transform(String)]);
+  z.union([idText(longest).min(1, nonEmpty), z.number().transform(String)], { error: nonEmpty });
+const object = z.record(z.string(), z.unknown(), { error: 'must be an object' });
+const optionalObject = object.nullish().transform((value) => value ?? undefined);
+const payload = object.nullish().transform((value) => value ?? {});
+const optionalText = z
+  .string({ error: 'must be a string' })
+  .nullish()
+  .transform((value) => value ?? undefined);
+// Whatever a client writes here, the event is taken: a time that cannot be read is replaced.
+const anyTime = z.unknown().optional().meta({ description: 'ISO-8601' });
 
 const common = {
   messageId: id(longestMessageId),
@@ -34,47 +41,56 @@ const common = {
   anonymousId: id(longestId),
   context: optionalObject,
   integrations: optionalObject,
-  timestamp: z.unknown(),
-  originalTimestamp: z.unknown(),
-  sentAt: z.unknown(),
+  timestamp: anyTime,
+  originalTimestamp: anyTime,
+  sentAt: anyTime,
+  // A credential: read before the event is, and never kept.
+  writeKey: z
+    .unknown()
+    .optional()
+    .transform(() => undefined),
 };
 
 /** What a client may post, by type. Unknown fields are kept; absent and null mean the same. */
-export const PostedEvent = z.discriminatedUnion('type', [
-  z.looseObject({
-    ...common,
-    type: z.literal('track'),
-    event: z.string().min(1),
-    properties: optionalObject,
-  }),
-  z.looseObject({ ...common, type: z.literal('identify'), traits: optionalObject }),
-  z.looseObject({
-    ...common,
-    type: z.literal('page'),
-    name: optionalText,
-    category: optionalText,
-    properties: optionalObject,
-  }),
-  z.looseObject({
-    ...common,
-    type: z.literal('screen'),
-    name: optionalText,
-    category: optionalText,
-    properties: optionalObject,
-  }),
-  z.looseObject({
-    ...common,
-    type: z.literal('group'),
-    groupId: requiredId(longestId),
-    traits: optionalObject,
-  }),
-  z.looseObject({
-    ...common,
-    type: z.literal('alias'),
-    userId: requiredId(longestId),
-    previousId: requiredId(longestId),
-  }),
-]);
+export const PostedEvent = z.discriminatedUnion(
+  'type',
+  [
+    z.looseObject({
+      ...common,
+      type: z.literal('track'),
+      event: z.string({ error: nonEmpty }).min(1, nonEmpty),
+      properties: payload,
+    }),
+    z.looseObject({ ...common, type: z.literal('identify'), traits: payload }),
+    z.looseObject({
+      ...common,
+      type: z.literal('page'),
+      name: optionalText,
+      category: optionalText,
+      properties: payload,
+    }),
+    z.looseObject({
+      ...common,
+      type: z.literal('screen'),
+      name: optionalText,
+      category: optionalText,
+      properties: payload,
+    }),
+    z.looseObject({
+      ...common,
+      type: z.literal('group'),
+      groupId: requiredId(longestId),
+      traits: payload,
+    }),
+    z.looseObject({
+      ...common,
+      type: z.literal('alias'),
+      userId: requiredId(longestId),
+      previousId: requiredId(longestId),
+    }),
+  ],
+  { error: `must be one of ${eventTypes.join(', ')}` },
+);
 export type PostedEvent = z.output<typeof PostedEvent>;
 
 /** What every accepted event has, whatever its type. All times are ISO-8601 in UTC. */

@@ -10,6 +10,7 @@ interface Running {
 
 const signals = ['SIGINT', 'SIGTERM'] as const;
 const killedBySignal = 130;
+const longMs = 3_600_000;
 
 /**
  * Runs something until SIGINT or SIGTERM, then stops it orderly and ends the process. A second
@@ -17,7 +18,7 @@ const killedBySignal = 130;
  * @throws UserError what `start` throws, and what stopped it by itself, once all else is stopped
  */
 export const runUntilSignal = async (start: () => Promise<Running>, log: Logger): Promise<void> => {
-  let told = (_signal: string): void => undefined;
+  let told: (signal: string) => void;
   const asked = new Promise<string>((resolve) => (told = resolve));
   let count = 0;
   for (const signal of signals) {
@@ -27,10 +28,13 @@ export const runUntilSignal = async (start: () => Promise<Running>, log: Logger)
       told(signal);
     });
   }
+  // What is stopped last may hold the process open no longer than it runs itself.
+  setInterval(() => undefined, longMs);
   // Asked while it starts: it starts first, so that there is something whole to stop.
   const running = await start();
   const reason = await Promise.race([asked, ...(running.lost === undefined ? [] : [running.lost])]);
-  if (typeof reason === 'string') log.info({ signal: reason }, 'stopping; once more ends it at once');
+  if (typeof reason === 'string')
+    log.info({ signal: reason }, 'stopping; once more ends it at once');
   await running.stop();
   if (typeof reason !== 'string') throw reason;
   log.info('stopped');

@@ -70,6 +70,7 @@ export const startService = async (
           readBatch,
           allowPrivate: config.allowPrivate,
           lag,
+          metrics: metrics.deliveries,
           log,
         }),
       ),
@@ -85,6 +86,7 @@ export const startService = async (
   const coalescer = createCoalescer({
     start: createBatchStarter(client, config.destinations),
     lagMs: lag.ms,
+    metrics: metrics.batches,
     now: Date.now,
     log,
   });

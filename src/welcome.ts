@@ -12,13 +12,19 @@ export const welcome = ({
   uiUrl: string | undefined;
   sandboxUrl: string | undefined;
 }): string => {
-  const event = JSON.stringify({ userId: 'ada', event: 'First Event', properties: { plan: 'pro' } });
+  const event = JSON.stringify({
+    userId: 'ada',
+    event: 'First Event',
+    properties: { plan: 'pro' },
+  });
   const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
   const rows = [
     ['Configuration', place],
     ['Post events to', `${url}/v1/track (and identify, page, screen, group, alias, batch)`],
     ['Write key', writeKey],
-    ...(sandboxUrl === undefined ? [] : [['Partner sandbox', `${sandboxUrl} (what the partners received)`]]),
+    ...(sandboxUrl === undefined
+      ? []
+      : [['Partner sandbox', `${sandboxUrl} (what the partners received)`]]),
     ...(uiUrl === undefined ? [] : [['Temporal Web UI', `${uiUrl} (each batch, each delivery)`]]),
   ];
   return `

@@ -1,8 +1,9 @@
 import { ApplicationFailure, type Context } from '@temporalio/activity';
-import type { DeliverInput, DeliveryActivities, Progress } from '../delivery.ts';
+import type { DeliverInput, DeliveryActivities, Progress, Receipt } from '../delivery.ts';
 import { endingMs, type Destination } from '../destinations/destination.ts';
 import type { BatchedEvent } from '../temporal/events-encoding.ts';
 import type { Logger } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
 import { createConnections, createPace } from './gates.ts';
 import type { Http } from './http.ts';
 import { openLedger, type Part } from './ledger.ts';
@@ -33,6 +34,7 @@ export interface DeliverDeps {
   /** Told how long each first pass waited in the queue, in ms. */
   onFirstPass: (waitedMs: number) => void;
   log: Logger;
+  metrics: Metrics['deliveries'];
   now: () => number;
   random: () => number;
   /** The running activity's context. */
@@ -52,16 +54,28 @@ const waitingWords = ({ unsettled }: Progress): string => {
 
 /** The delivery activities of one destination: state they share is this process's knowledge of it. */
 export const createDelivery = (deps: DeliverDeps): DeliveryActivities => {
-  const { destination, readBatch, http, continuationSlots, log, now, random } = deps;
+  const { destination, readBatch, http, continuationSlots, log, metrics, now, random } = deps;
   const connections = createConnections(requestsAtOnce, now);
   const pace = createPace(destination.ratePerSecond, now);
+  const { name } = destination;
   let continuations = 0;
+
+  const count = ({ receipt, unsettled }: Progress, before: Receipt | undefined): void => {
+    for (const outcome of ['delivered', 'rejected', 'filtered'] as const) {
+      const more = receipt[outcome] - (before?.[outcome] ?? 0);
+      if (more > 0) metrics.events.inc({ destination: name, outcome }, more);
+    }
+    const isParked = unsettled.some(({ parked }) => parked !== undefined);
+    const result = isParked ? 'parked' : unsettled.length > 0 ? 'unsettled' : 'settled';
+    metrics.attempts.inc({ destination: name, result });
+  };
 
   const attempt = async (input: DeliverInput, context: Context): Promise<Progress> => {
     const { info, cancellationSignal } = context;
     const isFirstPass = input.unsettled === undefined;
     const checkpoint = info.heartbeatDetails as Progress | undefined;
     const from = checkpoint ?? (input.unsettled && { unsettled: input.unsettled });
+    const countedBefore = structuredClone(checkpoint?.receipt);
     const batch = await readBatch(info.workflowExecution!);
     const ledger = openLedger({ destination, batch, from, retry: input.retry, random });
 
@@ -89,6 +103,8 @@ export const createDelivery = (deps: DeliverDeps): DeliveryActivities => {
             connections,
             pace,
             now,
+            onRequest: (status, seconds) =>
+              metrics.requestSeconds.observe({ destination: name, status }, seconds),
             isOver: () => cancellationSignal.aborted || now() + pace.aheadMs() > deadline,
             afterRequest: () => {
               if (now() - checkpointed >= checkpointApartMs) keep();
@@ -100,6 +116,7 @@ export const createDelivery = (deps: DeliverDeps): DeliveryActivities => {
       clearInterval(timer);
     }
     const progress = ledger.progress();
+    count(progress, countedBefore);
     for (const { connection, parked, reason } of progress.unsettled) {
       if (parked !== undefined) {
         log.warn(
@@ -126,7 +143,9 @@ export const createDelivery = (deps: DeliverDeps): DeliveryActivities => {
     deliver: async (input) => {
       const context = deps.context();
       if (input.unsettled === undefined) {
-        deps.onFirstPass(now() - context.info.currentAttemptScheduledTimestampMs);
+        const waitedMs = Math.max(0, now() - context.info.currentAttemptScheduledTimestampMs);
+        metrics.queueSeconds.observe({ destination: name }, waitedMs / 1_000);
+        deps.onFirstPass(waitedMs);
         return attempt(input, context);
       }
       if (continuations >= continuationSlots) {

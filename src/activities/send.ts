@@ -1,10 +1,16 @@
-import type { Attempt, DestinationType, Outcome, PartnerRequest } from '../destinations/define.ts';
+import type {
+  Attempt,
+  DestinationType,
+  Outcome,
+  PartnerRequest,
+  PartnerResponse,
+} from '../destinations/define.ts';
 import type { Destination } from '../destinations/destination.ts';
 import type { BatchedEvent } from '../temporal/events-encoding.ts';
 import { chunk, halves, type Placed } from './chunk.ts';
 import { classify } from './classify.ts';
 import type { Connections, Pace } from './gates.ts';
-import type { Http } from './http.ts';
+import type { Http, NoAnswer } from './http.ts';
 import type { Part } from './ledger.ts';
 
 /** Most requests of one delivery that are open on one connection. */
@@ -19,6 +25,8 @@ export interface Sending {
   connections: Connections;
   pace: Pace;
   now: () => number;
+  /** Told of each request: its status, or why it got no answer, and how long it took. */
+  onRequest: (status: string, seconds: number) => void;
   /** Whether no further request is to be begun: the attempt is cancelled or out of time. */
   isOver: () => boolean;
   /** Called after each request. */
@@ -76,7 +84,7 @@ const build = (
  * so; what is not sent stays unsettled. Never throws.
  */
 export const sendPart = async (part: Part, sending: Sending): Promise<void> => {
-  const { destination, http, connections, pace, now, isOver, afterRequest } = sending;
+  const { destination, http, connections, pace, now, onRequest, isOver, afterRequest } = sending;
   const { type, timeoutMs } = destination;
   const { connection } = part;
   const gate = connections.gate(connection.name);
@@ -104,6 +112,14 @@ export const sendPart = async (part: Part, sending: Sending): Promise<void> => {
     connections.failed(connection.name);
   };
 
+  const send = async (request: PartnerRequest): Promise<PartnerResponse | NoAnswer> => {
+    const began = performance.now();
+    const answer = await http.send(request, timeoutMs);
+    const status = 'status' in answer ? String(answer.status) : answer.failure;
+    onRequest(status, (performance.now() - began) / 1_000);
+    return answer;
+  };
+
   const sendChunk = async (items: readonly Placed[]): Promise<void> => {
     const request = build(type, items, connection.settings, { time: now() });
     const tooLarge = Buffer.byteLength(request.body) > (type.batch?.maxBytes ?? Infinity);
@@ -111,7 +127,7 @@ export const sendPart = async (part: Part, sending: Sending): Promise<void> => {
       recordAll(items, { kind: 'rejected', reason: `larger than ${type.name} takes` });
       return;
     }
-    const answer = tooLarge ? undefined : await http.send(request, timeoutMs);
+    const answer = tooLarge ? undefined : await send(request);
     if (answer === undefined || ('status' in answer && answer.status === 413 && items.length > 1)) {
       for (const half of halves(items)) if (!isEnded()) await sendChunk(half);
     } else if ('status' in answer) {

@@ -1,4 +1,5 @@
 import type { Logger } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
 import type { AcceptedEvent, SourceEvents } from '../temporal/events-encoding.ts';
 import { BatchTooLarge, type StartBatch } from './start-batch.ts';
 
@@ -95,12 +96,14 @@ export const createCoalescer = ({
   start,
   lagMs,
   now,
+  metrics,
   log,
   limits = defaultLimits,
 }: {
   start: StartBatch;
   lagMs: () => number;
   now: () => number;
+  metrics: Metrics['batches'];
   log: Logger;
   limits?: CoalescerLimits;
 }): Coalescer => {
@@ -170,8 +173,13 @@ export const createCoalescer = ({
   };
 
   const run = async (requests: readonly Waiting[]): Promise<void> => {
+    const began = performance.now();
+    const observe = (result: string): void =>
+      metrics.startSeconds.observe({ result }, (performance.now() - began) / 1_000);
     try {
       const batch = await start(partsOf(requests));
+      observe('started');
+      metrics.events.observe(requests.reduce((sum, { events }) => sum + events.length, 0));
       settle(requests, ({ resolve }) => resolve(batch));
     } catch (error) {
       if (error instanceof BatchTooLarge && requests.length > 1) {

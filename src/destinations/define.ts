@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import { z } from 'zod';
 import type { EventOf, EventType } from '../event.ts';
 import type { RetryPolicy } from '../delivery.ts';
 
@@ -28,6 +28,15 @@ export interface PartnerResponse {
   headers: Record<string, string | string[] | undefined>;
   body: string;
 }
+
+/** An answer's body as JSON; undefined where it is none. */
+export const jsonOf = ({ body }: PartnerResponse): unknown => {
+  try {
+    return JSON.parse(body);
+  } catch {
+    return undefined;
+  }
+};
 
 /** The only clock a type may read: when this attempt sends, in ms since the epoch. */
 export interface Attempt {
@@ -80,6 +89,19 @@ export interface DestinationDefinition<Settings extends z.ZodObject, Item> {
 /** A destination type as the engine sees it: settings and items are opaque. */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- the definition was checked with its own types; the engine only passes values through
 export type DestinationType = DestinationDefinition<z.ZodObject, any>;
+
+const isSecret = (field: z.core.$ZodType): boolean =>
+  (field as z.ZodType).meta()?.['secret'] === true ||
+  ((field instanceof z.ZodOptional ||
+    field instanceof z.ZodNullable ||
+    field instanceof z.ZodDefault) &&
+    isSecret(field.unwrap()));
+
+/** The settings whose values must not appear in words. */
+export const secretKeys = (settings: z.ZodObject): string[] =>
+  Object.entries(settings.shape as Record<string, z.ZodType>).flatMap(([key, field]) =>
+    isSecret(field) ? [key] : [],
+  );
 
 /** Checks a destination type against its own settings and events, and hands it to the engine. */
 export const defineDestination = <Settings extends z.ZodObject, Item>(

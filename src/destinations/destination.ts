@@ -38,6 +38,14 @@ export const connectionOf = (destination: Destination, source: string): Connecti
     ? undefined
     : (destination.own.get(source) ?? destination.shared);
 
+/** How long an attempt goes on sending, in ms, before it hands over what is left. */
+const sendingMs = 30_000;
+/** What an attempt keeps of its time to end orderly, in ms. */
+export const endingMs = 5_000;
+
+/** The longest that one attempt may take, in ms: sending, the last request, and an orderly end. */
+export const attemptMs = ({ timeoutMs }: Destination): number => sendingMs + timeoutMs + endingMs;
+
 export const connectionsOf = (destination: Destination): Connection[] => [
   ...(destination.shared === undefined ? [] : [destination.shared]),
   ...destination.own.values(),

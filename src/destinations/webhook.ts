@@ -12,6 +12,17 @@ const webhookId = (messageId: string): string =>
     ? messageId
     : createHash('sha256').update(messageId).digest('base64url');
 
+/**
+ * A signature of Standard Webhooks, version 1.
+ * @param secret `whsec_` and the key in base64
+ * @param timestamp of the attempt, in s since the epoch
+ */
+export const sign = (secret: string, id: string, timestamp: string, body: string): string => {
+  const key = Buffer.from(secret.slice('whsec_'.length), 'base64');
+  const digest = createHmac('sha256', key).update(`${id}.${timestamp}.${body}`).digest('base64');
+  return `v1,${digest}`;
+};
+
 const send = (event: Event): Event => event;
 
 /** Any HTTP endpoint: one POST per event, signed by Standard Webhooks where a secret is set. */
@@ -20,7 +31,12 @@ export const webhook = defineDestination({
   name: 'Webhooks',
   docs: 'https://www.standardwebhooks.com/',
   settings: z.strictObject({
-    url: z.url({ protocol: /^https?$/ }),
+    url: z
+      .url({ protocol: /^https?$/, error: 'must be an http or https address', abort: true })
+      .refine((text) => {
+        const { username, password } = new URL(text);
+        return username + password === '';
+      }, 'must hold no user and password'),
     secret: z
       .string()
       .regex(secretPattern, 'must be whsec_ followed by the base64 of 24 to 64 bytes')
@@ -32,10 +48,6 @@ export const webhook = defineDestination({
     const id = webhookId(event!.messageId);
     const timestamp = String(Math.floor(time / 1000));
     const body = JSON.stringify(event);
-    const signature = (key: string) =>
-      createHmac('sha256', Buffer.from(key.slice('whsec_'.length), 'base64'))
-        .update(`${id}.${timestamp}.${body}`)
-        .digest('base64');
     return {
       method: 'POST',
       url,
@@ -43,7 +55,7 @@ export const webhook = defineDestination({
         'content-type': 'application/json',
         'webhook-id': id,
         'webhook-timestamp': timestamp,
-        ...(secret !== undefined && { 'webhook-signature': `v1,${signature(secret)}` }),
+        ...(secret !== undefined && { 'webhook-signature': sign(secret, id, timestamp, body) }),
       },
       body,
     };

@@ -24,6 +24,7 @@ export const createPollerCheck = ({
     const { pollers } = await workflowService.describeTaskQueue({
       namespace,
       taskQueue: { name: queue },
+      // eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment -- the enum is the SDK's own affair
       taskQueueType: queue === batchQueue ? taskQueueType.workflow : taskQueueType.activity,
     });
     return pollers.length > 0 ? undefined : `no worker polls ${queue}`;

@@ -4,6 +4,7 @@ import { createHttp } from '../activities/http.ts';
 import { destinationQueue } from '../delivery.ts';
 import { endingMs, type Destination } from '../destinations/destination.ts';
 import type { Logger } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
 import type { Lag } from './lag.ts';
 import type { Station } from './worker-set.ts';
 
@@ -18,12 +19,14 @@ export const destinationStation = ({
   readBatch,
   allowPrivate,
   lag,
+  metrics,
   log,
 }: {
   destination: Destination;
   readBatch: DeliverDeps['readBatch'];
   allowPrivate: boolean;
   lag: Lag;
+  metrics: Metrics['deliveries'];
   log: Logger;
 }): Station => {
   const http = createHttp({ endpoint: destination.endpoint, allowPrivate });
@@ -37,6 +40,7 @@ export const destinationStation = ({
         http,
         continuationSlots: slots / 2,
         onFirstPass: (waitedMs) => lag.observe(destination.name, waitedMs),
+        metrics,
         log: log.child({ destination: destination.name }),
         now: Date.now,
         random: Math.random,

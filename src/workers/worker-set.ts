@@ -95,7 +95,7 @@ export const startWorkers = async ({
         if (worker.getState() === 'RUNNING') worker.shutdown();
       }
       await Promise.all(running);
-      await Promise.all(stations.map((station) => station.close?.()));
+      for (const { close } of stations) await close?.();
     },
   };
 };

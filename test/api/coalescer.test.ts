@@ -8,6 +8,7 @@ import {
 } from '../../src/api/coalescer.ts';
 import { BatchTooLarge } from '../../src/api/start-batch.ts';
 import { createLog } from '../../src/log.ts';
+import { createMetrics } from '../../src/metrics.ts';
 import type { AcceptedEvent, SourceEvents } from '../../src/temporal/events-encoding.ts';
 import { trackEvent } from '../support/events.ts';
 
@@ -31,6 +32,7 @@ const byHand = (limits: Partial<CoalescerLimits> = {}, lagMs = 0) => {
       }),
     lagMs: () => lagMs,
     now: Date.now,
+    metrics: createMetrics().batches,
     log: createLog('silent'),
     limits: { ...defaultLimits, ...limits },
   });

@@ -8,6 +8,7 @@ import { parseConfig, type Config } from '../../src/config.ts';
 import type { BatchReceipt, Progress } from '../../src/delivery.ts';
 import type { Event } from '../../src/event.ts';
 import { createLog } from '../../src/log.ts';
+import { createMetrics } from '../../src/metrics.ts';
 import { dataConverter } from '../../src/temporal/data-converter.ts';
 import { destinationStation } from '../../src/workers/destination-station.ts';
 import { createLag } from '../../src/workers/lag.ts';
@@ -84,6 +85,7 @@ export const openRoad = async ({
             }),
             allowPrivate,
             lag: createLag(Date.now),
+            metrics: createMetrics().deliveries,
             log,
           }),
         ),

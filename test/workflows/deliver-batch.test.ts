@@ -2,12 +2,16 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import type { WorkflowHandle } from '@temporalio/client';
-import { historyToJSON } from '@temporalio/common/lib/proto-utils';
+import { defineSearchAttributeKey } from '@temporalio/common';
+import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { redriveSignal } from '../../src/delivery.ts';
 import { trackEvent } from '../support/events.ts';
 import { startPartner, type Partner } from '../support/partner.ts';
 import { openRoad, type DestinationEntry, type Road } from '../support/road.ts';
 import { eventually } from '../support/eventually.ts';
+
+const stuckKey = defineSearchAttributeKey('StuckDestinations', 'KEYWORD_LIST');
+const rejectedKey = defineSearchAttributeKey('RejectedEvents', 'INT');
 
 let partner: Partner;
 const roads: Road[] = [];
@@ -35,9 +39,8 @@ const hook = (name: string, more: Record<string, unknown> = {}): DestinationEntr
 const events = (count: number) =>
   Array.from({ length: count }, (_, n) => trackEvent({ messageId: `m-${n}` }));
 const stuckOf = async (batch: WorkflowHandle): Promise<string[]> => {
-  const { searchAttributes } = await batch.describe();
-  // eslint-disable-next-line @typescript-eslint/no-deprecated -- read as any operator's tool reads it
-  return (searchAttributes['StuckDestinations'] ?? []) as string[];
+  const { typedSearchAttributes } = await batch.describe();
+  return typedSearchAttributes.get(stuckKey) ?? [];
 };
 
 /** Keeps a behaviour's history for test/workflows/replay.test.ts: `RECORD_HISTORIES=1 npm test`. */
@@ -65,9 +68,8 @@ test('counts rejected events where they can be searched for', async () => {
   const road = await open([hook('one')]);
   const batch = await road.start(events(2));
   await road.receipts(batch);
-  const { searchAttributes } = await batch.describe();
-  // eslint-disable-next-line @typescript-eslint/no-deprecated -- read as any operator's tool reads it
-  expect(searchAttributes['RejectedEvents']).toEqual([2]);
+  const { typedSearchAttributes } = await batch.describe();
+  expect(typedSearchAttributes.get(rejectedKey)).toBe(2);
   await record('rejected', batch);
 });
 

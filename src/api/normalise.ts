@@ -1,0 +1,53 @@
+import { PostedEvent, type Event, type EventType, type JsonObject } from '../event.ts';
+import type { AcceptedEvent } from '../temporal/events-encoding.ts';
+import { correctTimes } from './clock-skew.ts';
+import { refusal, type Refusal } from './errors.ts';
+import { wordsOf } from './issue-words.ts';
+import { deepest, isObject, mergeUnder, tame } from './json-data.ts';
+
+/** What an event takes from the request that brought it. */
+export interface EventSurroundings {
+  /** Said by the path; absent in a batch, whose events say it themselves. */
+  type?: EventType;
+  /** ms since the epoch. */
+  receivedAt: number;
+  /** The batch's, as posted. */
+  sentAt?: unknown;
+  /** The batch's, merged under each event's own: Go and Java name their library only there. */
+  context?: JsonObject;
+  integrations?: JsonObject;
+  /** Names an event that came without a `messageId`. */
+  newId: () => string;
+}
+
+const together = (under: JsonObject | undefined, over: JsonObject | undefined): JsonObject =>
+  under === undefined || over === undefined ? (over ?? under ?? {}) : mergeUnder(under, over);
+
+/**
+ * Validates a posted event and completes it: a `messageId`, corrected times, and what the batch
+ * says for all its events.
+ * @param raw parsed JSON that is the caller's to give away: it is tamed in place
+ */
+export const normalise = (raw: unknown, around: EventSurroundings): AcceptedEvent | Refusal => {
+  if (!isObject(raw)) return refusal('invalid_event');
+  if (!tame(raw)) return refusal('event_too_deep', `The event has more than ${deepest} levels`);
+  const parsed = PostedEvent.safeParse(
+    around.type === undefined ? raw : { ...raw, type: around.type },
+  );
+  if (!parsed.success) return refusal('invalid_event', wordsOf(parsed.error));
+  const posted = parsed.data;
+  if (posted.userId === undefined && posted.anonymousId === undefined) {
+    return refusal('no_user_anon_id');
+  }
+  // `posted` is the schema's own copy. Where a field is absent it holds undefined; the JSON, which
+  // is what travels, holds nothing.
+  const event = Object.assign(posted, {
+    messageId: posted.messageId ?? around.newId(),
+    context: together(around.context, posted.context),
+    integrations: together(around.integrations, posted.integrations),
+    ...correctTimes(posted, around.receivedAt, around.sentAt),
+    receivedAt: new Date(around.receivedAt).toISOString(),
+    version: 2,
+  }) as Event;
+  return { event, json: JSON.stringify(event) };
+};

@@ -1,0 +1,71 @@
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { createServerLog, type ServerLog } from './server-log.ts';
+
+/** What `temporal.json` says of the last server: for people, and a hint for the next start. */
+const Note = z.object({ pid: z.number(), port: z.number(), uiPort: z.number().optional() });
+type Note = z.infer<typeof Note>;
+
+/** All that an embedded server has on disk. */
+export interface ServerPlace {
+  directory: string;
+  /** Absent: in memory. */
+  dbFile?: string;
+  log: ServerLog;
+  /** Empty where there is none, or it cannot be read. */
+  readNote: () => Partial<Note>;
+  writeNote: (note: Note) => void;
+  /**
+   * To be called before each start. A server killed in its first tenth of a second leaves a
+   * database that no server can open, and which holds nothing, as none has served it: it is moved aside.
+   * @returns where to
+   */
+  prepareDatabase: () => string | undefined;
+  /** To be called once a server has served the database. */
+  databaseIsMade: () => void;
+  /** Removes what is of no use once the server is gone. */
+  tidy: () => void;
+}
+
+/** @param dataDir absolute; absent: the server keeps all in memory, and its log in a temporary directory */
+export const createServerPlace = (dataDir: string | undefined): ServerPlace => {
+  const directory = dataDir ?? mkdtempSync(join(tmpdir(), 'distributary-temporal-'));
+  const dbFile = dataDir && join(directory, 'temporal.db');
+  const noteFile = join(directory, 'temporal.json');
+  const unfinished = join(directory, 'temporal.db.unfinished');
+  return {
+    directory,
+    ...(dbFile !== undefined && { dbFile }),
+    log: createServerLog(join(directory, 'temporal.log')),
+    readNote: () => {
+      try {
+        return Note.parse(JSON.parse(readFileSync(noteFile, 'utf8')));
+      } catch {
+        return {};
+      }
+    },
+    writeNote: (note) => {
+      writeFileSync(`${noteFile}.new`, `${JSON.stringify(note)}\n`, { mode: 0o600 });
+      renameSync(`${noteFile}.new`, noteFile);
+    },
+    prepareDatabase: () => {
+      if (dbFile === undefined) return undefined;
+      let aside: string | undefined;
+      if (existsSync(unfinished) && existsSync(dbFile)) {
+        aside = `${dbFile}.unfinished-${Date.now()}`;
+        for (const part of ['', '-wal', '-shm']) {
+          if (existsSync(dbFile + part)) renameSync(dbFile + part, aside + part);
+        }
+      }
+      if (!existsSync(dbFile)) writeFileSync(unfinished, '', { mode: 0o600 });
+      return aside;
+    },
+    databaseIsMade: () => rmSync(unfinished, { force: true }),
+    tidy: () => {
+      if (dataDir === undefined) rmSync(directory, { recursive: true, force: true });
+      else rmSync(noteFile, { force: true });
+    },
+  };
+};

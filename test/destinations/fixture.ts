@@ -1,0 +1,52 @@
+import type {
+  Attempt,
+  Outcome,
+  PartnerRequest,
+  PartnerResponse,
+} from '../../src/destinations/define.ts';
+import type { Event } from '../../src/event.ts';
+
+/** Where an example comes from: seen on the wire, or written after the partner's documents. */
+export interface Provenance {
+  from: 'recorded' | 'documented';
+  /** The page or specification, as title and address. */
+  reference: string;
+  /** The day it was recorded or read, ISO-8601. */
+  date: string;
+}
+
+/** Events that share a request, and that request. */
+export interface RequestExample {
+  title: string;
+  provenance: Provenance;
+  events: Event[];
+  settings?: Record<string, unknown>;
+  /** A body that is not a string is compared as JSON. Null: there is nothing to send. */
+  request: (Omit<PartnerRequest, 'body'> & { body: unknown }) | null;
+}
+
+/** An answer to the request that carries these events, and what becomes of each. */
+export interface ResponseExample {
+  title: string;
+  provenance: Provenance;
+  events: Event[];
+  response: PartnerResponse;
+  outcomes: Outcome[];
+}
+
+/** What the conformance suite knows of a destination type; each has a file `<type>.fixture.ts`. */
+export interface DestinationFixture {
+  settings: Record<string, unknown>;
+  /** The settings that are secret. */
+  secrets: string[];
+  attempt: Attempt;
+  /** At least one for each event type that the destination type supports. */
+  requests: RequestExample[];
+  /** Events that the partner would refuse, and the words they are rejected with before. */
+  unmappable: { event: Event; reason: string }[];
+  responses: ResponseExample[];
+  /** Settings that must not pass, and where the mistake is. */
+  mistakes: { settings: Record<string, unknown>; path: string }[];
+  /** What the partner knows a repeated event by, for each event of a request, in order. */
+  dedupeKeys: (request: PartnerRequest) => string[];
+}
