@@ -70,6 +70,11 @@ export default defineConfig(
               'Activities get their dependencies as arguments.',
             ),
             zone(
+              'sandbox',
+              ['sandbox', 'event.ts', 'log.ts', 'user-error.ts'],
+              'The sandbox plays partners: it knows of us what they know.',
+            ),
+            zone(
               'api',
               [
                 'api',

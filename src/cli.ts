@@ -3,7 +3,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { loadConfig } from './config.ts';
 import { destinationTypes } from './destinations/index.ts';
 import { describeTypes } from './describe-types.ts';
-import { createLog } from './log.ts';
+import { createLog, type Logger } from './log.ts';
 import { runUntilSignal } from './run.ts';
 import { destinationsNamed, startService } from './service.ts';
 import { startAll } from './start.ts';
@@ -20,13 +20,6 @@ const port = (text: string): number => {
 };
 const names = (text: string): string[] => text.split(',').map((name) => name.trim());
 
-const { env } = process;
-const log = createLog(env['LOG_LEVEL']);
-const program = new Command('distributary')
-  .description('Durable, Segment-compatible event delivery on Temporal.')
-  .showHelpAfterError('(--help shows what it takes)')
-  .exitOverride();
-
 const withConfig = (command: Command): Command =>
   command.option(
     '--config <file>',
@@ -37,68 +30,78 @@ const withAddress = (command: Command): Command =>
     .option('--host <host>', 'address to listen on', '127.0.0.1')
     .option('--port <number>', 'port to listen on', port, 3000);
 
-withAddress(withConfig(program.command('start')))
-  .description(
-    'run everything in one process, with a Temporal server of its own unless TEMPORAL_ADDRESS is set',
-  )
-  .option('--data-dir <dir>', 'where the embedded Temporal keeps its data', '.distributary')
-  .action(async (options: { config?: string; host: string; port: number; dataDir: string }) => {
-    const { config, place } = loadConfig(options.config, env);
-    await runUntilSignal(() => startAll({ ...options, config, place, env, log }), log);
-  });
+/** The commands; what each is given it does with this environment and this log. */
+const createProgram = (env: NodeJS.ProcessEnv, log: Logger): Command => {
+  const program = new Command('distributary')
+    .description('Durable, Segment-compatible event delivery on Temporal.')
+    .showHelpAfterError('(--help shows what it takes)')
+    .exitOverride();
 
-withAddress(withConfig(program.command('api')))
-  .description('run the ingest API and a workflow worker, against TEMPORAL_ADDRESS')
-  .action(async (options: { config?: string; host: string; port: number }) => {
-    const { config } = loadConfig(options.config, env);
-    const target = temporalTarget(env);
-    await runUntilSignal(async () => {
-      const parts = { api: options, workflows: true, destinations: [] };
-      const service = await startService(config, parts, target, log);
-      log.info({ url: service.url }, 'the API takes events');
-      return service;
-    }, log);
-  });
+  withAddress(withConfig(program.command('start')))
+    .description(
+      'run everything in one process, with a Temporal server of its own unless TEMPORAL_ADDRESS is set',
+    )
+    .option('--data-dir <dir>', 'where the embedded Temporal keeps its data', '.distributary')
+    .action(async (options: { config?: string; host: string; port: number; dataDir: string }) => {
+      const { config, place } = loadConfig(options.config, env);
+      await runUntilSignal(() => startAll({ ...options, config, place, env, log }), log);
+    });
 
-withConfig(program.command('worker'))
-  .description('run workers, against TEMPORAL_ADDRESS')
-  .option('--destinations <names>', 'only these destinations, separated by commas', names)
-  .option('--no-workflows', 'run no workflow worker')
-  .action(async (options: { config?: string; destinations?: string[]; workflows: boolean }) => {
-    const { config } = loadConfig(options.config, env);
-    const destinations = destinationsNamed(config, options.destinations);
-    const target = temporalTarget(env);
-    await runUntilSignal(async () => {
-      const service = await startService(
-        config,
-        { workflows: options.workflows, destinations },
-        target,
-        log,
+  withAddress(withConfig(program.command('api')))
+    .description('run the ingest API and a workflow worker, against TEMPORAL_ADDRESS')
+    .action(async (options: { config?: string; host: string; port: number }) => {
+      const { config } = loadConfig(options.config, env);
+      const target = temporalTarget(env);
+      await runUntilSignal(async () => {
+        const parts = { api: options, workflows: true, destinations: [] };
+        const service = await startService(config, parts, target, log);
+        log.info({ url: service.url }, 'the API takes events');
+        return service;
+      }, log);
+    });
+
+  withConfig(program.command('worker'))
+    .description('run workers, against TEMPORAL_ADDRESS')
+    .option('--destinations <names>', 'only these destinations, separated by commas', names)
+    .option('--no-workflows', 'run no workflow worker')
+    .action(async (options: { config?: string; destinations?: string[]; workflows: boolean }) => {
+      const { config } = loadConfig(options.config, env);
+      const destinations = destinationsNamed(config, options.destinations);
+      const target = temporalTarget(env);
+      await runUntilSignal(async () => {
+        const service = await startService(
+          config,
+          { workflows: options.workflows, destinations },
+          target,
+          log,
+        );
+        log.info({ destinations: destinations.map(({ name }) => name) }, 'the workers run');
+        return service;
+      }, log);
+    });
+
+  withConfig(program.command('check'))
+    .description('check a configuration, and say every mistake in it')
+    .action((options: { config?: string }) => {
+      const { config, place } = loadConfig(options.config, env);
+      process.stdout.write(
+        `${place} is in order. Sources: ${config.sources.length}, destinations: ${config.destinations.length}.\n`,
       );
-      log.info({ destinations: destinations.map(({ name }) => name) }, 'the workers run');
-      return service;
-    }, log);
-  });
+    });
 
-withConfig(program.command('check'))
-  .description('check a configuration, and say every mistake in it')
-  .action((options: { config?: string }) => {
-    const { config, place } = loadConfig(options.config, env);
-    process.stdout.write(
-      `${place} is in order: ${config.sources.length} sources, ${config.destinations.length} destinations.\n`,
-    );
-  });
-
-program
-  .command('destinations')
-  .description('list the destination types with their settings')
-  .option('--json', 'as JSON')
-  .action((options: { json?: boolean }) => {
-    process.stdout.write(describeTypes(destinationTypes, options.json === true));
-  });
+  program
+    .command('destinations')
+    .description('list the destination types with their settings')
+    .option('--json', 'as JSON')
+    .action((options: { json?: boolean }) => {
+      process.stdout.write(describeTypes(destinationTypes, options.json === true));
+    });
+  return program;
+};
 
 try {
-  await program.parseAsync();
+  const log = createLog(process.env['LOG_LEVEL'], process.stderr.isTTY);
+  await createProgram(process.env, log).parseAsync();
 } catch (error) {
   const { code, exitCode } = error as { code?: string; exitCode?: number };
   if (code?.startsWith('commander.')) {

@@ -96,7 +96,12 @@ export const ConfigFile = z.strictObject({
     )
     .default([]),
   network: z.strictObject({ allowPrivate: Flag.default(false) }).prefault({}),
-  sandbox: z.strictObject({ port: Amount.pipe(z.int().min(0).max(65_535)) }).optional(),
+  sandbox: z
+    .strictObject({
+      port: Amount.pipe(z.int().min(0).max(65_535)),
+      webhookSecret: z.string().optional().meta({ secret: true }),
+    })
+    .optional(),
 });
 export type ConfigFile = z.output<typeof ConfigFile>;
 export type DestinationEntry = ConfigFile['destinations'][number];

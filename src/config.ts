@@ -21,8 +21,8 @@ export interface Config {
   destinations: readonly Destination[];
   /** Whether destinations may reach loopback, private and link-local addresses. */
   allowPrivate: boolean;
-  /** Where `start` runs the partner sandbox; absent: nowhere. */
-  sandboxPort?: number;
+  /** Where `start` runs the partner sandbox, and what webhooks to it are signed with; absent: nowhere. */
+  sandbox?: { port: number; webhookSecret?: string | undefined };
 }
 
 const defaultRetry: RetryPolicy = {
@@ -248,7 +248,7 @@ export const parseConfig = (text: string, env: NodeJS.ProcessEnv, place: string)
     sources: Object.freeze(sources),
     destinations: Object.freeze(resolved),
     allowPrivate: network.allowPrivate,
-    ...(sandbox !== undefined && { sandboxPort: sandbox.port }),
+    ...(sandbox !== undefined && { sandbox }),
   });
 };
 

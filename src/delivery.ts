@@ -25,7 +25,7 @@ export const searchAttributes = {
 } as const;
 
 /** The bytes that Temporal stores of a search attribute's value at most. */
-export const searchAttributeBytes = 2048;
+const searchAttributeBytes = 2048;
 
 /** How a delivery is tried again; times in milliseconds. */
 export interface RetryPolicy {
@@ -79,7 +79,7 @@ export interface Unsettled {
 }
 
 /** Why events were rejected, counted; `messageIds` names the first few. */
-export interface Rejection {
+interface Rejection {
   reason: string;
   count: number;
   messageIds: string[];

@@ -25,6 +25,7 @@ export const runUntilSignal = async (start: () => Promise<Running>, log: Logger)
     process.on(signal, () => {
       count += 1;
       if (count > 1) process.exit(killedBySignal);
+      log.info({ signal }, 'stopping; once more ends it at once');
       told(signal);
     });
   }
@@ -33,8 +34,6 @@ export const runUntilSignal = async (start: () => Promise<Running>, log: Logger)
   // Asked while it starts: it starts first, so that there is something whole to stop.
   const running = await start();
   const reason = await Promise.race([asked, ...(running.lost === undefined ? [] : [running.lost])]);
-  if (typeof reason === 'string')
-    log.info({ signal: reason }, 'stopping; once more ends it at once');
   await running.stop();
   if (typeof reason !== 'string') throw reason;
   log.info('stopped');

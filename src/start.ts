@@ -1,4 +1,5 @@
 import { isAbsolute, resolve } from 'node:path';
+import { listen } from './api/server.ts';
 import type { Config } from './config.ts';
 import { lockDataDir } from './data-dir.ts';
 import type { Logger } from './log.ts';
@@ -8,7 +9,7 @@ import { isTemporalGiven, temporalTarget, type TemporalTarget } from './temporal
 import { startEmbedded, type EmbeddedTemporal } from './temporal/embedded.ts';
 import { findTemporalProgram } from './temporal/program.ts';
 import type { UserError } from './user-error.ts';
-import { welcome } from './welcome.ts';
+import { firstEvent, welcome } from './welcome.ts';
 
 export interface StartOptions {
   config: Config;
@@ -21,13 +22,19 @@ export interface StartOptions {
   log: Logger;
 }
 
-/** Runs what was started in reverse, however far the start came. */
-const createUndo = () => {
+/** Stops what was started, in reverse, however far the start came; what fails to stop holds up no other. */
+const createUndo = (log: Logger) => {
   const steps: (() => Promise<void> | void)[] = [];
   return {
     add: (step: () => Promise<void> | void) => steps.push(step),
     all: async () => {
-      for (const step of steps.splice(0).reverse()) await step();
+      for (const step of steps.splice(0).reverse()) {
+        try {
+          await step();
+        } catch (error) {
+          log.error({ err: error }, 'a part could not be stopped orderly');
+        }
+      }
     },
   };
 };
@@ -47,8 +54,24 @@ export const startAll = async ({
   env,
   log,
 }: StartOptions): Promise<{ stop: () => Promise<void>; lost?: Promise<UserError> }> => {
-  const undo = createUndo();
+  const undo = createUndo(log);
+  const { writeKey } = config.sources[0]!;
   try {
+    // A busy port is told before Temporal is, perhaps for minutes, got and started.
+    await (await listen(() => undefined, { host, port })).close();
+    let sandboxUrl: string | undefined;
+    if (config.sandbox !== undefined) {
+      const { webhookSecret } = config.sandbox;
+      const sandbox = await createSandbox({
+        host: '127.0.0.1',
+        port: config.sandbox.port,
+        log,
+        ...(webhookSecret !== undefined && { webhookSecret }),
+        ...(port !== 0 && { firstEvent: firstEvent(`http://${host}:${port}`, writeKey) }),
+      });
+      undo.add(sandbox.close);
+      sandboxUrl = sandbox.url;
+    }
     let target: TemporalTarget;
     let embedded: EmbeddedTemporal | undefined;
     if (isTemporalGiven(env)) {
@@ -61,12 +84,6 @@ export const startAll = async ({
       undo.add(embedded.stop);
       target = { address: embedded.address, namespace: 'default' };
     }
-    let sandboxUrl: string | undefined;
-    if (config.sandboxPort !== undefined) {
-      const sandbox = await createSandbox({ host: '127.0.0.1', port: config.sandboxPort, log });
-      undo.add(sandbox.close);
-      sandboxUrl = sandbox.url;
-    }
     const service = await startService(
       config,
       { api: { host, port }, workflows: true, destinations: config.destinations },
@@ -78,7 +95,7 @@ export const startAll = async ({
       welcome({
         place,
         url: service.url!,
-        writeKey: config.sources[0]!.writeKey,
+        writeKey,
         uiUrl: embedded?.uiUrl,
         sandboxUrl,
       }),

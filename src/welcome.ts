@@ -1,3 +1,12 @@
+const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
+
+/** A command that sends a first event, as it is to be typed. */
+export const firstEvent = (url: string, writeKey: string): string => {
+  const event = { userId: 'ada', event: 'First Event', properties: { plan: 'pro' } };
+  const type = quoted('Content-Type: application/json');
+  return `curl -u ${quoted(`${writeKey}:`)} -H ${type} -d ${quoted(JSON.stringify(event))} ${url}/v1/track`;
+};
+
 /** What `start` prints once it is ready: where to post, with what, and where to look. */
 export const welcome = ({
   place,
@@ -12,12 +21,6 @@ export const welcome = ({
   uiUrl: string | undefined;
   sandboxUrl: string | undefined;
 }): string => {
-  const event = JSON.stringify({
-    userId: 'ada',
-    event: 'First Event',
-    properties: { plan: 'pro' },
-  });
-  const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
   const rows = [
     ['Configuration', place],
     ['Post events to', `${url}/v1/track (and identify, page, screen, group, alias, batch)`],
@@ -34,7 +37,7 @@ ${rows.map(([what, words]) => `  ${what!.padEnd(16)} ${words!}`).join('\n')}
 
 Send a first event:
 
-  curl -u ${quoted(`${writeKey}:`)} -H 'Content-Type: application/json' -d ${quoted(event)} ${url}/v1/track
+  ${firstEvent(url, writeKey)}
 
 Ctrl-C stops it.
 

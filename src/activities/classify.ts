@@ -12,7 +12,7 @@ const header = (response: PartnerResponse, name: string): string | undefined => 
  * Reads `Retry-After`: seconds or an HTTP date (RFC 9110, 10.2.3), as ms from now.
  * @returns undefined where it is absent or unreadable
  */
-export const retryAfterMs = (response: PartnerResponse, now: number): number | undefined => {
+const retryAfterMs = (response: PartnerResponse, now: number): number | undefined => {
   const value = header(response, 'retry-after')?.trim() ?? '';
   const wait = /^\d+(\.\d+)?$/.test(value) ? Number(value) * 1_000 : Date.parse(value) - now;
   return Number.isNaN(wait) ? undefined : Math.min(Math.max(wait, 0), longestRetryAfterMs);

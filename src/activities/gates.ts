@@ -1,10 +1,10 @@
 /** Lets so many in at a time; the others wait in order. */
-export interface Gate {
+interface Gate {
   enter: () => Promise<void>;
   leave: () => void;
 }
 
-export const createGate = (places: number): Gate => {
+const createGate = (places: number): Gate => {
   let free = places;
   const waiting: (() => void)[] = [];
   return {

@@ -12,7 +12,6 @@ export type Outcome =
 /** The settled outcomes that types answer with; everything else has words of its own. */
 export const delivered: Outcome = { kind: 'delivered' };
 export const rejected = (reason: string): Outcome => ({ kind: 'rejected', reason });
-export const retryLater = (reason: string): Outcome => ({ kind: 'retry', reason });
 
 /** One request to a partner, as plain data. The body is sent byte for byte as it stands here. */
 export interface PartnerRequest {
@@ -50,7 +49,10 @@ export interface DestinationDefinition<Settings extends z.ZodObject, Item> {
   name: string;
   /** The partner's reference of the API used. */
   docs: string;
-  /** Secrets are marked `.meta({ secret: true })`; they are masked wherever words leave the process. */
+  /**
+   * Secrets are marked `.meta({ secret: true })`; they are masked wherever words leave the process.
+   * Refine single settings, not the whole: a connection may give a part of them.
+   */
   settings: Settings;
   /**
    * One mapper per supported event type: the item to send, or null where there is nothing to send.

@@ -1,8 +1,7 @@
 /** The partners that the sandbox plays. */
-export const partners = ['mixpanel', 'webhook'] as const;
-export type PartnerName = (typeof partners)[number];
+export type PartnerName = 'mixpanel' | 'webhook';
 
-export type Verdict = 'accepted' | 'duplicate' | 'rejected';
+type Verdict = 'accepted' | 'duplicate' | 'rejected';
 
 /** One record or event as a partner found it. What it holds was written by strangers. */
 export interface Arrival {

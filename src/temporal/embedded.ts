@@ -142,11 +142,11 @@ export const startEmbedded = async (options: EmbeddedOptions): Promise<EmbeddedT
   const logCheck = setInterval(place.log.keepSmall, logCheckMs).unref();
   const stop = async (): Promise<void> => {
     stopping.abort();
-    clearInterval(logCheck);
-    // In memory there is nothing to lose.
-    if (current !== undefined)
-      await endServer(current, dbFile === undefined ? 'at once' : 'in order');
+    logCheck.ref(); // a server's end alone does not keep this process waiting
+    const how = dbFile === undefined ? 'at once' : 'in order'; // in memory there is nothing to lose
+    if (current !== undefined) await endServer(current, how);
     await running;
+    clearInterval(logCheck);
     place.tidy();
   };
 

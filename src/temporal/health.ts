@@ -9,12 +9,13 @@ const callMs = 1_000;
 /**
  * Waits until a Temporal server serves its workflow API.
  * @param address host and port, without TLS
- * @param goOn asked before each try; false gives up
+ * @param signal gives up
  * @returns whether it serves
  */
-export const untilServing = async (address: string, goOn: () => boolean): Promise<boolean> => {
+export const untilServing = async (address: string, signal: AbortSignal): Promise<boolean> => {
   const connection = Connection.lazy({
     address,
+    interceptors: [], // by default one that repeats refused calls, ever more slowly
     // A server that is starting refuses for a while: the default is to come again after a second.
     channelArgs: {
       'grpc.initial_reconnect_backoff_ms': pauseMs,
@@ -22,7 +23,7 @@ export const untilServing = async (address: string, goOn: () => boolean): Promis
     },
   });
   try {
-    while (goOn()) {
+    while (!signal.aborted) {
       try {
         const { status }: { status: number } = await connection.withDeadline(
           Date.now() + callMs,

@@ -28,8 +28,7 @@ const pauseMs = 250;
 type Services = Pick<NativeConnection, 'operatorService' | 'workflowService' | 'withDeadline'>;
 
 const codeOf = (error: unknown): number => (isGrpcServiceError(error) ? error.code : 0);
-const detailsOf = (error: unknown): string =>
-  isGrpcServiceError(error) ? error.details : (error as Error).message;
+const reasonOf = (error: unknown): string => (error as Error).message;
 
 const isRefusal = (error: unknown): boolean =>
   [permissionDenied, unimplemented, unauthenticated].includes(codeOf(error));
@@ -94,7 +93,7 @@ export const ensureSearchAttributes = async (
     if (!isRefusal(error)) throw error;
     // Temporal Cloud keeps the operator's calls to itself, but answers queries.
     if (await areAccepted()) return;
-    throw ask(detailsOf(error), names);
+    throw ask(reasonOf(error), names);
   }
 
   for (const [name, type] of Object.entries(searchAttributes)) {
@@ -127,7 +126,7 @@ export const ensureSearchAttributes = async (
     // Another process of ours may have been quicker.
     if (code !== alreadyExists) {
       if (!isRefusal(error) && code !== invalidArgument) throw error;
-      throw ask(detailsOf(error), missing);
+      throw ask(reasonOf(error), missing);
     }
   }
   const end = performance.now() + acceptanceLimitMs;

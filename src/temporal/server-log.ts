@@ -32,7 +32,11 @@ export const createServerLog = (file: string): ServerLog => {
     },
     keepSmall: () => {
       if (size() <= largest) return;
-      copyFileSync(file, `${file}.1`);
+      try {
+        copyFileSync(file, `${file}.1`);
+      } catch {
+        // No room for two: the older text goes.
+      }
       truncateSync(file);
     },
   };

@@ -91,11 +91,15 @@ export const startServer = async (options: StartOptions): Promise<Server> => {
   closeSync(output);
   child.unref();
   let end: string | undefined;
+  const gone = new AbortController();
   const ended = new Promise<string>((resolve) => {
     child.once('error', (error) => resolve(error.message));
     child.once('exit', (code, signal) => resolve(signal ?? `exit code ${String(code)}`));
   });
-  void ended.then((how) => (end = how));
+  void ended.then((how) => {
+    end = how;
+    gone.abort();
+  });
   const { pid } = child;
   if (pid === undefined) throw whyItFailed(await ended, '', log, dbFile);
   const server = { pid, identity: identityOf(pid) };
@@ -106,13 +110,13 @@ export const startServer = async (options: StartOptions): Promise<Server> => {
     throw error;
   }
 
-  const started = performance.now();
+  const boundBy = performance.now() + boundAfterMs;
   const runs = () => end === undefined;
-  const isYoungerThan = (ms: number) => performance.now() - started < ms;
   // Where its port was taken another server answers there, so ours must say itself that it is up.
   const upLine = new RegExp(`Server:\\s+\\S+:${ports.port}\\b`);
-  const isUp = () => !isYoungerThan(boundAfterMs) || upLine.test(log.textFrom(logStart));
-  const serves = await untilServing(addressOf(ports), () => runs() && isYoungerThan(startLimitMs));
+  const isUp = () => performance.now() > boundBy || upLine.test(log.textFrom(logStart));
+  const giveUp = AbortSignal.any([gone.signal, AbortSignal.timeout(startLimitMs)]);
+  const serves = await untilServing(addressOf(ports), giveUp);
   while (serves && runs() && !isUp()) await sleep(pollMs);
   if (serves && runs()) return { ...server, ports, ended };
 
@@ -126,18 +130,17 @@ export const adoptServer = async (
   server: ServerProcess,
   ports: Ports,
 ): Promise<Server | undefined> => {
-  const runs = () => server.identity !== undefined && identityOf(server.pid) === server.identity;
-  const limit = performance.now() + adoptionLimitMs;
-  if (!(await untilServing(addressOf(ports), () => runs() && performance.now() < limit))) {
-    return undefined;
-  }
+  const gone = new AbortController();
   const ended = new Promise<string>((resolve) => {
     const timer = setInterval(() => {
-      if (runs()) return;
+      if (server.identity !== undefined && identityOf(server.pid) === server.identity) return;
       clearInterval(timer);
+      gone.abort();
       resolve('unknown how');
     }, watchMs).unref();
   });
+  const giveUp = AbortSignal.any([gone.signal, AbortSignal.timeout(adoptionLimitMs)]);
+  if (!(await untilServing(addressOf(ports), giveUp))) return undefined;
   return { ...server, ports, ended };
 };
 

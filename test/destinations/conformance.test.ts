@@ -204,18 +204,25 @@ describe.each(withFixtures)('$slug', ({ slug, type, fixture }) => {
     }
   });
 
-  test('keeps to its limits, and never mixes groups', () => {
-    const { max = 1, groupBy = () => '' } = type.batch ?? {};
+  test('keeps to its limits; what shares a request would be sent to the same place alone', () => {
+    const { max = 1 } = type.batch ?? {};
     const parsed = type.settings.parse(settings);
-    const items = Array.from({ length: 2 * max + 1 }).flatMap((_, place) =>
+    const items = Array.from({ length: max + 1 }).flatMap((_, place) =>
       supported.map((each) => ({
         place,
         item: mapped(type, eventBuilders[each]({ messageId: `m-${place}` }), parsed),
       })),
     );
+    const place = (sent: readonly unknown[]): string => {
+      const { method, url } = type.request(sent, parsed, attempt);
+      return `${method} ${url}`;
+    };
     for (const placed of chunk(type, items)) {
       expect(placed.length).toBeLessThanOrEqual(max);
-      expect(new Set(placed.map(({ item }) => groupBy(item))).size).toBe(1);
+      const sent = placed.map(({ item }) => item);
+      const together = place(sent);
+      const apart = new Set(sent.map((item) => place([item])));
+      expect(apart).toEqual(new Set([together]));
     }
     for (const limit of [max, type.batch?.maxBytes ?? 1, type.timeoutMs ?? 1]) {
       expect(limit).toBeGreaterThanOrEqual(1);

@@ -50,11 +50,16 @@ describe('integrations', () => {
     ['the instance before the partner: on', { Mixpanel: false, 'mixpanel-eu': true }, true],
     ['what analytics.js sends is no list of the allowed', { 'Segment.io': true }, true],
     ['others are of no concern', { Amplitude: false, Webhooks: true }, true],
-    ['what objects inherit is not said', { constructor: false }, true],
   ];
   test.each(allowed)('%s', (_, integrations, expected) => {
     expect(allowedByIntegrations(integrations, destination())).toBe(expected);
   });
+});
+
+test('a destination may be named as what every object has', () => {
+  const named = destination({ name: 'constructor' });
+  expect(allowedByIntegrations({ All: false }, named)).toBe(false);
+  expect(allowedByIntegrations({ All: false, constructor: true }, named)).toBe(true);
 });
 
 describe('sources', () => {

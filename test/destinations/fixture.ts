@@ -26,7 +26,7 @@ export interface RequestExample {
 }
 
 /** An answer to the request that carries these events, and what becomes of each. */
-export interface ResponseExample {
+interface ResponseExample {
   title: string;
   provenance: Provenance;
   events: Event[];

@@ -176,16 +176,21 @@ export const fixture: DestinationFixture = {
       ]),
     },
     {
-      title: 'an id that is too long is hashed, and so is a banned one',
+      title: 'an id that is too long, of other characters or banned is hashed',
       provenance: importEvents,
       events: [
-        trackEvent({ messageId: 'order-17/created at the counter of the shop', properties: {} }),
+        trackEvent({ messageId: 'order-17-created-at-the-counter-of-the-shop', properties: {} }),
+        trackEvent({ messageId: 'order/17', properties: {} }),
         trackEvent({ messageId: 'null', properties: {} }),
       ],
       request: request('import?strict=1', [
         {
           event: 'Article Added',
-          properties: { ...jane, $insert_id: '62eb14122ba6c9c1b5df72277b5d85d96d86' },
+          properties: { ...jane, $insert_id: '089af954a870c5f6bafcb2347f23ef64a911' },
+        },
+        {
+          event: 'Article Added',
+          properties: { ...jane, $insert_id: 'ba125075dcddef7ae87e8bdf937ab1216cb8' },
         },
         {
           event: 'Article Added',

@@ -11,7 +11,7 @@ export interface Received {
 }
 
 /** What the partner answers with; `hang`: nothing, for ever; `drop`: it ends the connection. */
-export type Answer =
+type Answer =
   | { status: number; headers?: Record<string, string>; body?: string; afterMs?: number }
   | 'hang'
   | 'drop';

@@ -24,7 +24,7 @@ describe('temporalTarget', () => {
   beforeEach(() => {
     directory = mkdtempSync(join(tmpdir(), 'distributary-test-'));
     file = join(directory, 'temporal.toml');
-    writeFileSync(file, '');
+    writeFileSync(file, '[profile.default]\n');
   });
   afterEach(() => rmSync(directory, { recursive: true }));
 

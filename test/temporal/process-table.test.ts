@@ -35,8 +35,8 @@ describe.each(Object.entries(tables))('%s', (_, table) => {
   });
 
   test('takes a zombie for ended', async () => {
-    // The shell's child ends at once; `sleep`, which took the shell's place, never asks after it.
-    const zombie = Number(await firstLine('sleep 0 & echo $!; exec sleep 60'));
+    // The child ends when `sleep` has taken its parent's place, which never asks after it.
+    const zombie = Number(await firstLine('sleep 0.3 & echo $!; exec sleep 60'));
     await eventually(() => {
       expect(table.identityOf(zombie)).toBe(undefined);
     });
