@@ -157,7 +157,7 @@ describe('variables', () => {
       sandbox: { port: '${PORT:-3001}' },
     };
     const config = parse(content, { RATE: '2.5', F: '3', PRIVATE: 'true' });
-    expect(config).toMatchObject({ allowPrivate: true, sandboxPort: 3001 });
+    expect(config).toMatchObject({ allowPrivate: true, sandbox: { port: 3001 } });
     expect(config.destinations[0]).toMatchObject({ ratePerSecond: 2.5, retry: { factor: 3 } });
     expect(mistakes(content, { RATE: '-1', F: 'x', PRIVATE: 'yes', PORT: '' })).toEqual([
       'destinations[0].retry.factor: must be a number',
@@ -363,9 +363,9 @@ describe('finding the file', () => {
     expect(place).toBe('the demo');
     expect(config.sources).toEqual([{ name: 'website', writeKey: 'demo-write-key' }]);
     expect(config.destinations.map(({ name }) => name)).toEqual(['mixpanel', 'webhook']);
-    expect(config).toMatchObject({ allowPrivate: true, sandboxPort: 3001 });
+    expect(config).toMatchObject({ allowPrivate: true, sandbox: { port: 3001 } });
     expect(loadConfig(undefined, { SANDBOX_PORT: '4001' }).config).toMatchObject({
-      sandboxPort: 4001,
+      sandbox: { port: 4001 },
       destinations: [{ endpoint: 'http://127.0.0.1:4001' }, {}],
     });
   });

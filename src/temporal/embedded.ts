@@ -124,6 +124,7 @@ export const startEmbedded = async (options: EmbeddedOptions): Promise<EmbeddedT
         return await start(ports);
       } catch (error) {
         if (!(error instanceof PortTaken)) throw error;
+        place.databaseIsMade(); // if at all: the server ended of itself
         log.warn({ ...ports }, 'a port for Temporal was taken in the last moment; trying others');
         if (tries === portTries) {
           throw new UserError(

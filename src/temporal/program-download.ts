@@ -11,8 +11,6 @@ const { version: sdkVersion } = load('@temporalio/worker/package.json') as { ver
 /** How the SDK names what it downloads. */
 export const downloadName = `temporal-${sdkName}-${sdkVersion}`;
 
-/** The SDK sets no limit of its own to a network that swallows what it is sent. */
-const silenceLimitMs = 20_000;
 const checkMs = 500;
 const dayMs = 86_400_000;
 
@@ -40,12 +38,14 @@ const bytesIn = (directory: string): number =>
 /**
  * Has the SDK download the `temporal` program.
  * @param directory where to; nothing else may be in it
+ * @param silenceLimitMs the SDK itself would wait for ever on a network that swallows what it is sent
  * @returns the file
  * @throws Error, in words, where that fails or comes to a standstill
  */
 export const downloadProgram = async (
   directory: string,
   env: NodeJS.ProcessEnv,
+  silenceLimitMs = 20_000,
 ): Promise<string> => {
   const server = {
     type: 'dev-server',

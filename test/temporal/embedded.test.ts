@@ -212,6 +212,7 @@ describe('a server', () => {
       env: process.env,
       log,
     });
+    servers.push(server);
     const made = directories().filter((name) => !before.includes(name)); // ours, and another run's
     await server.stop();
     expect(identityOf(server.pid())).toBe(undefined);
