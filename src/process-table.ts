@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 
 /** A running process: its command line is its arguments joined by spaces. */
-export interface RunningProcess {
+interface RunningProcess {
   pid: number;
   command: string;
 }

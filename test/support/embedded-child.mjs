@@ -1,6 +1,6 @@
 // Runs an embedded Temporal in a process of its own: node embedded-child.mjs PROGRAM DATA-DIR
 // Once it is up it prints its address and process as JSON; then each signal that it gets. On SIGTERM
-// it stops the server and ends.
+// it stops the server, says `stopped`, and ends.
 import { lockDataDir } from '../../dist/data-dir.js';
 import { createLog } from '../../dist/log.js';
 import { startEmbedded } from '../../dist/temporal/embedded.js';
@@ -16,6 +16,9 @@ const { address, pid, stop } = await startEmbedded({
   log: createLog('error'),
 });
 process.on('SIGINT', () => process.stdout.write('SIGINT\n'));
-process.on('SIGTERM', () => void stop().then(() => process.exit(0)));
+const waiting = setInterval(() => undefined, 60_000);
+process.on('SIGTERM', () => {
+  clearInterval(waiting);
+  void stop().then(() => process.stdout.write('stopped\n'));
+});
 process.stdout.write(`${JSON.stringify({ address, pid: pid() })}\n`);
-setInterval(() => undefined, 60_000);

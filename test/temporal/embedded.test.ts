@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import {
   appendFileSync,
@@ -196,8 +196,11 @@ describe('a server', () => {
     process.kill(-child.pid!, 'SIGINT');
     await eventually(() => expect(lines).toContain('SIGINT'));
     expect(await untilServing(address, AbortSignal.timeout(5_000))).toBe(true);
+    const group = execFileSync('ps', ['-o', 'pgid=', '-p', String(pid)], { encoding: 'utf8' });
+    expect(Number(group)).toBe(pid);
     child.kill('SIGTERM');
-    await once(child, 'exit');
+    await once(child, 'close');
+    expect(lines.at(-1)).toBe('stopped');
     expect(identityOf(pid)).toBe(undefined);
   });
 
