@@ -14,7 +14,6 @@ const project = (name, testMatch) => ({
       },
     ],
   },
-  extensionsToTreatAsEsm: [],
 });
 
 /** `fast`: every change. `long`: what takes more than seconds; CI runs it apart. */

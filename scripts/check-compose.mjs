@@ -5,7 +5,6 @@ import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parse } from 'yaml';
-import { serverArguments } from '../dist/temporal/server-command.js';
 
 const composeLibrary = 'github.com/compose-spec/compose-go/v2/cmd@v2.16.2';
 const longestMs = 300_000; // its first build takes half a minute
@@ -18,6 +17,13 @@ const read = (file) => readFileSync(join(root, file), 'utf8');
 const exists = (file) => existsSync(join(root, file));
 const problems = new Set();
 const report = (problem) => problems.add(problem);
+
+if (!exists('dist/cli.js')) {
+  process.stderr.write('There is no build to check with: npm run build\n');
+  process.exit(1);
+}
+// By a computed path: what is built may not be there while the sources are checked.
+const { serverArguments } = await import(join(root, 'dist/temporal/server-command.js'));
 
 const run = (program, args, env, cwd = root) =>
   execFileSync(program, args, {
@@ -125,7 +131,8 @@ checkCopies();
 checkServerSettings();
 const reader = findReader();
 const project = reader && readProject(reader, bare);
-if (reader === undefined) report(`There is no Docker Compose and no Go to read ${composeFile} with`);
+if (reader === undefined)
+  report(`There is no Docker Compose and no Go to read ${composeFile} with`);
 if (project !== undefined) checkReferences(project);
 for (const [what, env] of [
   ['in a fresh clone', bare],
@@ -144,6 +151,4 @@ if (problems.size > 0) {
   process.stderr.write(`${[...problems].join('\n')}\n`);
   process.exit(1);
 }
-process.stdout.write(
-  `In order: ${composeFile} (read by ${reader.name}), Dockerfile, config/.\n`,
-);
+process.stdout.write(`In order: ${composeFile} (read by ${reader.name}), Dockerfile, config/.\n`);

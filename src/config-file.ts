@@ -3,8 +3,6 @@ import type { DestinationType } from './destinations/define.ts';
 import { destinationTypes } from './destinations/index.ts';
 import { eventTypes } from './event.ts';
 
-const longestTimeoutMs = 3_600_000;
-
 const unitMs = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 /** `500ms`, `1.5s`, `10m`, `4h`, `14d` → milliseconds. */
 const Duration = z
@@ -13,6 +11,11 @@ const Duration = z
   .transform(
     (text) => parseFloat(text) * unitMs[text.replace(/[\d.]+/, '') as keyof typeof unitMs],
   );
+
+const between = (least: string, most: string) =>
+  Duration.refine((ms) => ms >= Duration.parse(least) && ms <= Duration.parse(most), {
+    error: `must be between ${least} and ${most}`,
+  });
 
 const Name = z
   .string()
@@ -66,22 +69,25 @@ const destinationSchema = (type: DestinationType) =>
     endpoint: Origin.optional(),
     retry: z
       .strictObject({
-        firstDelay: Duration.optional(),
+        firstDelay: between('100ms', '1h').optional(),
         factor: Amount.pipe(z.number().min(1).max(100)).optional(),
-        maxDelay: Duration.optional(),
-        giveUpAfter: Duration.optional(),
+        maxDelay: between('100ms', '24h').optional(),
+        giveUpAfter: between('0s', '30d').optional(),
       })
       .optional(),
-    rate: z.strictObject({ perSecond: Amount.pipe(z.number().positive()) }).optional(),
-    timeout: Duration.refine((ms) => ms >= 1 && ms <= longestTimeoutMs, {
-      error: 'must be between 1ms and 1h',
-    }).optional(),
+    rate: z.strictObject({ perSecond: Amount.pipe(z.number().min(0.01)) }).optional(),
+    timeout: between('1ms', '1h').optional(),
   });
+
+/** Clients send it as the user's name of Basic authentication, which ends at the first colon. */
+const WriteKey = z
+  .string()
+  .regex(/^[^\s:]{1,256}$/, 'must be 1 to 256 characters without a colon or white space');
 
 /** The configuration file, once its variables are filled in. */
 export const ConfigFile = z.strictObject({
   sources: z
-    .array(z.strictObject({ name: Name, writeKey: z.string().min(1).meta({ secret: true }) }))
+    .array(z.strictObject({ name: Name, writeKey: WriteKey.meta({ secret: true }) }))
     .min(1),
   destinations: z
     .array(

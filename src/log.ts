@@ -17,7 +17,12 @@ export const createLog = (level = 'info', forPeople = false): Logger => {
     throw new UserError(`LOG_LEVEL is ${level}; it has to be one of ${levels.join(', ')}.`);
   }
   return pino(
-    { level, base: null, timestamp: pino.stdTimeFunctions.isoTime },
+    {
+      level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      serializers: { error: pino.stdSerializers.err }, // the SDK's name for it, beside pino's own `err`
+    },
     forPeople
       ? PinoPretty({ destination: 2, sync: true, translateTime: 'SYS:HH:MM:ss' })
       : pino.destination({ dest: 2, sync: true }),

@@ -90,12 +90,16 @@ export const startService = async (
     now: Date.now,
     log,
   });
-  const ailments = createPollerCheck({ workflowService, namespace, queues: workers.queues });
+  const ailments = createPollerCheck({ connection, namespace, queues: workers.queues });
   const app = createApi({
     sources: config.sources,
     coalescer,
     health: async () => {
-      const found = await ailments();
+      // Temporal names pollers for minutes after they have ended: it cannot tell of our own.
+      const found = [
+        ...(await ailments()),
+        ...workers.ended().map((queue) => `no worker runs for ${queue}`),
+      ];
       return { ok: found.length === 0, ...(found.length > 0 && { ailments: found }) };
     },
     metrics,

@@ -56,7 +56,7 @@ describe('a sound configuration', () => {
         timeoutMs: 10_000,
       },
       {
-        shared: { secrets: [secret] },
+        shared: { secrets: ['https://hooks.example/', secret] },
         retry: { firstDelayMs: 1_000, factor: 2, maxDelayMs: 600_000, giveUpAfterMs: 14_400_000 },
       },
     ]);
@@ -146,7 +146,7 @@ describe('variables', () => {
     expect(filled('${A:-fallback}', { A: '' })).toBe('fallback');
     expect(filled('${A:-fallback}', { A: 'set' })).toBe('set');
     expect(filled('x${A:-}', {})).toBe('x');
-    expect(filled('$A {A} $5', { A: 'x' })).toBe('$A {A} $5');
+    expect(filled('$A{A}$5', { A: 'x' })).toBe('$A{A}$5');
   });
 
   test('may bring numbers and flags', () => {
@@ -201,8 +201,28 @@ describe('mistakes, each with its place', () => {
     ]);
   });
 
+  test('in a write key that Basic authentication cannot carry', () => {
+    for (const writeKey of ['a:b', 'a b', '']) {
+      expect(mistakes({ sources: [{ name: 'website', writeKey }] })).toEqual([
+        'sources[0].writeKey: must be 1 to 256 characters without a colon or white space',
+      ]);
+    }
+  });
+
+  test('in delays that Temporal does not take, or that nobody means', () => {
+    const retry = { firstDelay: '0s', maxDelay: '99d', giveUpAfter: '999d' };
+    expect(
+      mistakesOf({ name: 'x', type: 'webhook', settings: { url: 'http://x.y' }, retry }),
+    ).toEqual([
+      'destinations[0].retry.firstDelay: must be between 100ms and 1h',
+      'destinations[0].retry.maxDelay: must be between 100ms and 24h',
+      'destinations[0].retry.giveUpAfter: must be between 0s and 30d',
+    ]);
+  });
+
   test('in the type of a destination', () => {
-    const expected = 'destinations[0].type: type must be one of mixpanel, webhook';
+    const expected =
+      'destinations[0].type: type must be one of google-analytics-4, mixpanel, optimizely, webhook';
     expect(mistakesOf({ name: 'x', type: 'nope' })).toEqual([expected]);
     expect(mistakesOf({ name: 'x' })).toEqual([expected]);
   });
@@ -235,7 +255,7 @@ describe('mistakes, each with its place', () => {
       'destinations[0].retry.firstDelay: Invalid input: expected string, received number',
       'destinations[0].retry.factor: Too small: expected number to be >=1',
       'destinations[0].retry.maxDelay: must be a duration such as 500ms, 30s, 10m, 4h or 2d',
-      'destinations[0].rate.perSecond: Too small: expected number to be >0',
+      'destinations[0].rate.perSecond: Too small: expected number to be >=0.01',
       'destinations[0].timeout: must be between 1ms and 1h',
       'destinations[0].retries: is not known here',
     ]);

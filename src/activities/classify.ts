@@ -1,4 +1,4 @@
-import type { DestinationType, Outcome, PartnerResponse } from '../destinations/define.ts';
+import type { DestinationType, Outcome, PartnerResponse, Verdict } from '../destinations/define.ts';
 
 /** The longest pause a partner may ask for. */
 const longestRetryAfterMs = 3_600_000;
@@ -8,14 +8,21 @@ const header = (response: PartnerResponse, name: string): string | undefined => 
   return Array.isArray(value) ? value[0] : value;
 };
 
+// IMF-fixdate, the one form of date that RFC 9110 lets senders use; Date.parse takes nearly anything.
+const httpDate = /^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/;
+
 /**
  * Reads `Retry-After`: seconds or an HTTP date (RFC 9110, 10.2.3), as ms from now.
- * @returns undefined where it is absent or unreadable
+ * @returns undefined where it is absent, unreadable or over: then the retry policy's delay holds
  */
 const retryAfterMs = (response: PartnerResponse, now: number): number | undefined => {
   const value = header(response, 'retry-after')?.trim() ?? '';
-  const wait = /^\d+(\.\d+)?$/.test(value) ? Number(value) * 1_000 : Date.parse(value) - now;
-  return Number.isNaN(wait) ? undefined : Math.min(Math.max(wait, 0), longestRetryAfterMs);
+  const wait = /^\d+(\.\d+)?$/.test(value)
+    ? Number(value) * 1_000
+    : httpDate.test(value)
+      ? Date.parse(value) - now
+      : 0;
+  return wait > 0 ? Math.min(wait, longestRetryAfterMs) : undefined;
 };
 
 const isTransient = (status: number): boolean =>
@@ -31,24 +38,24 @@ const byStatus = ({ status, body }: PartnerResponse): Outcome => {
 };
 
 /**
- * One outcome per item, in order. Reasons are the partner's words, neither masked nor cut yet.
- * @throws Error where the type answers with a number of outcomes that is not the items'
+ * One verdict per item, in order. Reasons are the partner's words, neither masked nor cut yet.
+ * @throws Error where the type answers with a number of verdicts that is not the items'
  */
 export const classify = (
   type: DestinationType,
   response: PartnerResponse,
   items: readonly unknown[],
   now: number,
-): Outcome[] => {
+): Verdict[] => {
   const answer = type.classify?.(response, items) ?? byStatus(response);
-  const outcomes = Array.isArray(answer) ? answer : items.map(() => answer);
-  if (outcomes.length !== items.length) {
-    throw new Error(`${type.type} classified ${outcomes.length} of ${items.length} items`);
+  const verdicts = Array.isArray(answer) ? answer : items.map(() => answer);
+  if (verdicts.length !== items.length) {
+    throw new Error(`${type.type} classified ${verdicts.length} of ${items.length} items`);
   }
   const wait = retryAfterMs(response, now);
   return wait === undefined
-    ? outcomes
-    : outcomes.map((outcome) =>
-        outcome.kind === 'retry' ? { retryAfterMs: wait, ...outcome } : outcome,
+    ? verdicts
+    : verdicts.map((verdict) =>
+        verdict.kind === 'retry' ? { retryAfterMs: wait, ...verdict } : verdict,
       );
 };

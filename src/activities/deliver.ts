@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { ApplicationFailure, type Context } from '@temporalio/activity';
 import type { DeliverInput, DeliveryActivities, Progress, Receipt } from '../delivery.ts';
 import { endingMs, type Destination } from '../destinations/destination.ts';
@@ -6,8 +7,8 @@ import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { createConnections, createPace } from './gates.ts';
 import type { Http } from './http.ts';
-import { openLedger, type Part } from './ledger.ts';
-import { sendPart } from './send.ts';
+import { openLedger, type Ledger } from './ledger.ts';
+import { sendPart, type Sending } from './send.ts';
 
 /** Most open requests of one connection in one process, whatever the number of its deliveries. */
 const requestsAtOnce = 64;
@@ -74,69 +75,76 @@ export const createDelivery = (deps: DeliverDeps): DeliveryActivities => {
     const { info, cancellationSignal } = context;
     const isFirstPass = input.unsettled === undefined;
     const checkpoint = info.heartbeatDetails as Progress | undefined;
-    const from = checkpoint ?? (input.unsettled && { unsettled: input.unsettled });
-    const countedBefore = structuredClone(checkpoint?.receipt);
-    const batch = await readBatch(info.workflowExecution!);
-    const ledger = openLedger({ destination, batch, from, retry: input.retry, random });
-
     const began = now();
     const deadline = began + info.startToCloseTimeoutMs - destination.timeoutMs - endingMs;
-    let checkpointed = 0;
+    const over = AbortSignal.any([cancellationSignal, AbortSignal.timeout(deadline - began)]);
+    setMaxListeners(0, over);
+
+    let ledger: Ledger | undefined;
+    let checkpointed = began;
     const keep = (): void => {
       checkpointed = now();
-      context.heartbeat(ledger.progress());
+      context.heartbeat(ledger?.progress('checkpoint') ?? checkpoint);
     };
-    const isDue = (part: Part): boolean =>
-      isFirstPass ? !connections.isFailing(part.connection.name) : part.notBefore <= began;
-    const due = ledger.parts.filter(isDue);
-    // A continuation that is run before its time was hurried by somebody.
-    const sent = due.length > 0 || isFirstPass || checkpoint === undefined ? due : ledger.parts;
-
     const timer = setInterval(keep, heartbeatEveryMs);
     try {
-      await Promise.all(
-        sent.map((part) =>
-          sendPart(part, {
-            destination,
-            batch,
-            http,
-            connections,
-            pace,
-            now,
-            onRequest: (status, seconds) =>
-              metrics.requestSeconds.observe({ destination: name, status }, seconds),
-            isOver: () => cancellationSignal.aborted || now() + pace.aheadMs() > deadline,
-            afterRequest: () => {
-              if (now() - checkpointed >= checkpointApartMs) keep();
-            },
-          }),
-        ),
-      );
+      const countedBefore = structuredClone(checkpoint?.receipt);
+      const batch = await readBatch(info.workflowExecution!);
+      const from = checkpoint ?? (input.unsettled && { unsettled: input.unsettled });
+      ledger = openLedger({ destination, batch, from, retry: input.retry, random });
+      const sending: Sending = {
+        destination,
+        batch,
+        http,
+        connections,
+        pace,
+        now,
+        over,
+        deadline,
+        leavesFailing: isFirstPass,
+        onRequest: (status, seconds) =>
+          metrics.requestSeconds.observe({ destination: name, status }, seconds),
+        onHealth: (connection, failure) => {
+          if (failure === undefined) log.info({ connection }, 'a connection works again');
+          else log.warn({ connection, failure }, 'a connection fails; its events are tried again');
+        },
+        afterRequest: () => {
+          if (now() - checkpointed >= checkpointApartMs) keep();
+        },
+      };
+      const due = ledger.parts.filter(({ notBefore }) => notBefore <= now());
+      await Promise.all(due.map((part) => sendPart(part, sending)));
+      const progress = ledger.progress('end');
+      count(progress, countedBefore);
+      for (const { connection, parked } of progress.unsettled) {
+        if (parked !== undefined) {
+          log.warn({ batch: info.workflowExecution?.workflowId, connection, parked }, 'parked');
+        }
+      }
+      return progress;
     } finally {
       clearInterval(timer);
     }
-    const progress = ledger.progress();
-    count(progress, countedBefore);
-    for (const { connection, parked, reason } of progress.unsettled) {
-      if (parked !== undefined) {
-        log.warn(
-          { batch: info.workflowExecution?.workflowId, connection, parked, reason },
-          'parked',
-        );
-      }
-    }
+  };
+
+  /** Ends an attempt: answers, or keeps its progress for the next one and fails, to be tried again. */
+  const end = (progress: Progress, isFirstPass: boolean, context: Context): Progress => {
+    const { aborted } = context.cancellationSignal;
     const waiting = progress.unsettled.filter(({ parked }) => parked === undefined);
-    if (waiting.length > 0 && (cancellationSignal.aborted || !isFirstPass)) {
+    if (waiting.length === 0 || (isFirstPass && !aborted)) return progress;
+    if (aborted) {
       context.heartbeat(progress);
-      if (cancellationSignal.aborted) {
-        const { message } = cancellationSignal.reason as Error;
-        if (message !== 'WORKER_SHUTDOWN') throw cancellationSignal.reason;
-        throw again('The worker is shutting down', 0, 'Drained');
-      }
-      const dueAt = Math.min(...waiting.map(({ notBefore = 0 }) => notBefore));
-      throw again(waitingWords(progress), dueAt - now(), 'Unsettled');
+      const reason = context.cancellationSignal.reason as Error;
+      if (reason.message !== 'WORKER_SHUTDOWN') throw reason;
+      throw again('The worker is shutting down', 0, 'Drained');
     }
-    return progress;
+    const dueAt = Math.min(...waiting.map(({ notBefore = 0 }) => notBefore));
+    // Temporal does the waiting from here on: whoever hurries the activity hurries these.
+    const unsettled = progress.unsettled.map(({ notBefore = 0, ...part }) =>
+      notBefore > dueAt ? { ...part, notBefore } : part,
+    );
+    context.heartbeat({ ...progress, unsettled });
+    throw again(waitingWords(progress), Math.max(dueAt - now(), pace.aheadMs()), 'Unsettled');
   };
 
   return {
@@ -146,14 +154,14 @@ export const createDelivery = (deps: DeliverDeps): DeliveryActivities => {
         const waitedMs = Math.max(0, now() - context.info.currentAttemptScheduledTimestampMs);
         metrics.queueSeconds.observe({ destination: name }, waitedMs / 1_000);
         deps.onFirstPass(waitedMs);
-        return attempt(input, context);
+        return end(await attempt(input, context), true, context);
       }
       if (continuations >= continuationSlots) {
         throw again('All slots for continuations are taken', crowdedDelayMs, 'Crowded');
       }
       continuations += 1;
       try {
-        return await attempt(input, context);
+        return end(await attempt(input, context), false, context);
       } finally {
         continuations -= 1;
       }

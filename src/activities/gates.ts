@@ -1,47 +1,73 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
 /** Lets so many in at a time; the others wait in order. */
 interface Gate {
-  enter: () => Promise<void>;
+  /** Resolves with whether it let in, for then `leave` is owed; with false once `over` is aborted. */
+  enter: (over: AbortSignal) => Promise<boolean>;
   leave: () => void;
 }
 
 const createGate = (places: number): Gate => {
   let free = places;
-  const waiting: (() => void)[] = [];
+  const waiting = new Set<() => void>();
   return {
-    enter: () => {
+    enter: (over) => {
+      if (over.aborted) return Promise.resolve(false);
       if (free > 0) {
         free -= 1;
-        return Promise.resolve();
+        return Promise.resolve(true);
       }
-      return new Promise((enter) => waiting.push(enter));
+      return new Promise((resolve) => {
+        const enter = (): void => {
+          over.removeEventListener('abort', giveUp);
+          resolve(true);
+        };
+        const giveUp = (): void => {
+          waiting.delete(enter);
+          resolve(false);
+        };
+        waiting.add(enter);
+        over.addEventListener('abort', giveUp, { once: true });
+      });
     },
     leave: () => {
-      const next = waiting.shift();
-      if (next === undefined) free += 1;
-      else next();
+      const [next] = waiting;
+      if (next === undefined) {
+        free += 1;
+      } else {
+        waiting.delete(next);
+        next();
+      }
     },
   };
 };
 
 /** Spreads turns evenly over time. */
 export interface Pace {
-  /** How long a turn taken now would have to wait, in ms. */
+  /** How long a turn asked for now would have to wait, in ms. */
   aheadMs: () => number;
-  /** Takes the next turn, and waits for it. */
-  turn: () => Promise<void>;
+  /**
+   * Takes the next turn and waits for it; resolves with whether there is one: false where it would
+   * come after `deadline` (ms since the epoch), when none is taken, or once `over` is aborted.
+   */
+  turn: (over: AbortSignal, deadline: number) => Promise<boolean>;
 }
 
 /** @param perSecond turns a second; undefined: no limit */
 export const createPace = (perSecond: number | undefined, now: () => number): Pace => {
-  if (perSecond === undefined) return { aheadMs: () => 0, turn: () => Promise.resolve() };
+  if (perSecond === undefined) {
+    return { aheadMs: () => 0, turn: (over) => Promise.resolve(!over.aborted) };
+  }
   let next = 0;
   return {
     aheadMs: () => Math.max(0, next - now()),
-    turn: async () => {
+    turn: async (over, deadline) => {
       const at = Math.max(next, now());
+      if (over.aborted || at > deadline) return false;
       next = at + 1_000 / perSecond;
       const wait = at - now();
-      if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
+      if (wait > 0) await sleep(wait, undefined, { signal: over }).catch(() => undefined);
+      return !over.aborted;
     },
   };
 };
@@ -51,8 +77,9 @@ export interface Connections {
   gate: (connection: string) => Gate;
   /** Whether first passes should leave a connection's events to its continuations for now. */
   isFailing: (connection: string) => boolean;
-  failed: (connection: string) => void;
-  succeeded: (connection: string) => void;
+  /** Both answer whether that is news. */
+  failed: (connection: string) => boolean;
+  succeeded: (connection: string) => boolean;
 }
 
 /** After so long without word of a failing connection a first pass tries again by itself. */
@@ -69,7 +96,11 @@ export const createConnections = (requestsAtOnce: number, now: () => number): Co
       return gate;
     },
     isFailing: (connection) => (failingUntil.get(connection) ?? 0) > now(),
-    failed: (connection) => failingUntil.set(connection, now() + failingMs),
+    failed: (connection) => {
+      const isNew = !failingUntil.has(connection);
+      failingUntil.set(connection, now() + failingMs);
+      return isNew;
+    },
     succeeded: (connection) => failingUntil.delete(connection),
   };
 };

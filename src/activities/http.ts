@@ -30,9 +30,19 @@ export interface Http {
 
 class ForbiddenAddress extends Error {}
 
+/** Public by their range, and yet a cloud's own: Azure's platform address. */
+const clouds = new Set(['168.63.129.16']);
+/** IPv4 addresses written as IPv6 in the way that RFC 4291 gave up (2.5.5.1). */
+const ipv4Compatible = ipaddr.IPv6.parseCIDR('::/96');
+
 /** Whether an address is of the public internet, and not of this machine, its network or its cloud. */
-const isPublic = (address: string): boolean =>
-  ipaddr.isValid(address) && ipaddr.process(address).range() === 'unicast';
+const isPublic = (address: string): boolean => {
+  if (!ipaddr.isValid(address) || clouds.has(address)) return false;
+  const parsed = ipaddr.process(address);
+  return (
+    parsed.range() === 'unicast' && !(parsed.kind() === 'ipv6' && parsed.match(ipv4Compatible))
+  );
+};
 
 const forbid = (host: string, address: string): ForbiddenAddress =>
   new ForbiddenAddress(

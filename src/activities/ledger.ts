@@ -18,7 +18,8 @@ interface Failure {
   reason: string;
   at: number;
   refused: boolean;
-  retryAfterMs?: number | undefined;
+  /** The end of the longest pause that the partner asked for. */
+  pauseUntil: number;
 }
 
 /** One connection's share of an attempt. */
@@ -38,8 +39,11 @@ export interface Part {
 export interface Ledger {
   /** Connections with something to send; parked ones are not among them. */
   parts: readonly Part[];
-  /** Where things stand, as a checkpoint or an answer. */
-  progress: () => Progress;
+  /**
+   * Where things stand. Whether a retry policy is spent is decided only at an attempt's end: a
+   * checkpoint in its middle may be all that the next attempt knows of what was never tried.
+   */
+  progress: (at: 'checkpoint' | 'end') => Progress;
 }
 
 /** Doubles (or so) with each attempt, up to the most; ±10 %, so that deliveries spread out. */
@@ -55,6 +59,12 @@ const openPart = (
   receipt: Receipt,
 ) => {
   const mask = createMask(connection.secrets);
+  /** The events of a request share one reason, which may be long: it is made safe once. */
+  let last = { words: '', safe: '' };
+  const maskOnce = (words: string): string => {
+    if (words !== last.words) last = { words, safe: mask(words) };
+    return last.safe;
+  };
   const failedBefore = new Set(fromRanges(before.failed ?? []));
   const open = new Set(places);
   const failed = new Set(places.filter((place) => failedBefore.has(place)));
@@ -65,19 +75,27 @@ const openPart = (
     places: [...places.filter((place) => !failed.has(place)), ...failed],
     notBefore: before.notBefore ?? 0,
     settle: (place, outcome, at) => {
-      if (outcome.kind === 'delivered' || outcome.kind === 'rejected') {
+      if (!open.has(place)) return;
+      if (outcome.kind === 'delivered') {
         open.delete(place);
         failed.delete(place);
-        if (outcome.kind === 'delivered') receipt.delivered += 1;
-        else rejectEvent(receipt, batch[place]!.event.messageId, mask(outcome.reason));
+        receipt.delivered += 1;
+        return;
+      }
+      const reason = maskOnce(outcome.reason);
+      if (outcome.kind === 'rejected') {
+        open.delete(place);
+        failed.delete(place);
+        rejectEvent(receipt, batch[place]!.event.messageId, reason);
         return;
       }
       failed.add(place);
+      const pause = outcome.kind === 'retry' ? (outcome.retryAfterMs ?? 0) : 0;
       failure = {
-        reason: mask(outcome.reason),
+        reason,
         at,
         refused: outcome.kind === 'refused' || failure?.refused === true,
-        retryAfterMs: outcome.kind === 'retry' ? outcome.retryAfterMs : undefined,
+        pauseUntil: Math.max(failure?.pauseUntil ?? 0, pause > 0 ? at + pause : 0),
       };
     },
     filter: (place) => {
@@ -86,7 +104,11 @@ const openPart = (
     },
   };
 
-  const unsettled = (retry: RetryPolicy, random: () => number): Unsettled | undefined => {
+  const unsettled = (
+    retry: RetryPolicy,
+    random: () => number,
+    isEnd: boolean,
+  ): Unsettled | undefined => {
     if (open.size === 0) return undefined;
     const remaining: Unsettled = {
       connection: connection.name,
@@ -99,15 +121,15 @@ const openPart = (
     }
     const attempts = progressed ? 1 : (before.attempts ?? 0) + 1;
     const since = progressed ? failure.at : (before.since ?? failure.at);
-    const delayMs = failure.retryAfterMs ?? backoffMs(retry, attempts, random);
-    const spent = failure.at + delayMs - since > retry.giveUpAfterMs;
+    const spent = isEnd && failure.at - since >= retry.giveUpAfterMs;
+    const { reason, at, refused, pauseUntil } = failure;
     return {
       ...remaining,
-      reason: failure.reason,
+      reason,
       since,
       attempts,
-      notBefore: Math.round(failure.at + delayMs),
-      ...(failure.refused ? { parked: 'refused' } : spent && { parked: 'spent' }),
+      notBefore: Math.round(pauseUntil > 0 ? pauseUntil : at + backoffMs(retry, attempts, random)),
+      ...(refused ? { parked: 'refused' } : spent && { parked: 'spent' }),
     };
   };
   return { part, unsettled };
@@ -146,9 +168,12 @@ export const openLedger = ({
   });
   return {
     parts: open.map(({ part }) => part),
-    progress: () => ({
+    progress: (at) => ({
       receipt: structuredClone(receipt), // a heartbeat is encoded later than it is given
-      unsettled: [...parked, ...open.flatMap(({ unsettled }) => unsettled(retry, random) ?? [])],
+      unsettled: [
+        ...parked,
+        ...open.flatMap(({ unsettled }) => unsettled(retry, random, at === 'end') ?? []),
+      ],
     }),
   };
 };

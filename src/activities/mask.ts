@@ -1,8 +1,22 @@
 /** The longest reason that is kept of a partner's words. */
 const longestReason = 200;
 
+/** The most of a partner's words that is looked at. */
+const longestRead = 4_096;
+
+/** Shorter ones are no secret, and would be found in ordinary words. */
+const shortestPath = 8;
+
+/** An address that is a secret is one without its host too: partners answer with the path. */
+const withoutHost = (secret: string): string[] => {
+  if (!URL.canParse(secret)) return [];
+  const { pathname, search } = new URL(secret);
+  return pathname.length >= shortestPath ? [pathname + search, pathname] : [];
+};
+
 const forms = (secret: string): string[] => [
   secret,
+  ...withoutHost(secret),
   encodeURIComponent(secret),
   JSON.stringify(secret).slice(1, -1),
   Buffer.from(secret).toString('base64').replace(/=+$/, ''),
@@ -15,10 +29,12 @@ const forms = (secret: string): string[] => [
  */
 export const createMask = (secrets: readonly string[]): ((words: string) => string) => {
   const hidden = [...new Set(secrets.flatMap(forms))].sort((a, b) => b.length - a.length);
+  const longest = hidden[0]?.length ?? 0;
   return (words) => {
-    let safe = words;
+    let safe = words.slice(0, longestRead);
     for (const secret of hidden) safe = safe.replaceAll(secret, '***');
-
+    // A secret that the cut went through is not found.
+    if (words.length > longestRead) safe = safe.slice(0, -longest || undefined);
     return safe
       .replace(/[\u0000-\u001f\u007f\s]+/g, ' ')
       .trim()

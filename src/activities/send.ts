@@ -4,6 +4,7 @@ import type {
   Outcome,
   PartnerRequest,
   PartnerResponse,
+  Verdict,
 } from '../destinations/define.ts';
 import type { Destination } from '../destinations/destination.ts';
 import type { BatchedEvent } from '../temporal/events-encoding.ts';
@@ -27,8 +28,14 @@ export interface Sending {
   now: () => number;
   /** Told of each request: its status, or why it got no answer, and how long it took. */
   onRequest: (status: string, seconds: number) => void;
-  /** Whether no further request is to be begun: the attempt is cancelled or out of time. */
-  isOver: () => boolean;
+  /** Aborted once no further request is to be begun: the attempt is cancelled or out of time. */
+  over: AbortSignal;
+  /** When it is out of time, in ms since the epoch. */
+  deadline: number;
+  /** Whether a connection that fails in another delivery is left alone: first passes do not wait. */
+  leavesFailing: boolean;
+  /** Told when a connection begins to fail, with the status or why there is none, or works again. */
+  onHealth: (connection: string, failure: string | undefined) => void;
   /** Called after each request. */
   afterRequest: () => void;
 }
@@ -36,24 +43,53 @@ export interface Sending {
 const messageOf = (error: unknown): string =>
   error instanceof Error ? error.message : String(error);
 
-/** Maps a part's events; what cannot be mapped is rejected, what has nothing to send filtered. */
+/**
+ * Maps a part's events; what cannot be mapped or is too old for the partner is rejected, what has
+ * nothing to send filtered.
+ */
 const mapPart = (part: Part, { destination, batch, now }: Sending): Placed[] => {
+  const { type, name, maxAgeMs = Infinity } = destination.type;
   const mappers = destination.type.events as Record<
     string,
     (event: unknown, settings: unknown) => unknown
   >;
   return part.places.flatMap((place) => {
     const { event } = batch[place]!;
+    const reject = (reason: string): [] => {
+      part.settle(place, { kind: 'rejected', reason }, now());
+      return [];
+    };
     try {
       const item = mappers[event.type]!(event, part.connection.settings);
-      if (item !== null) return [{ place, item }];
+      if (item !== null) {
+        return now() - Date.parse(event.timestamp) > maxAgeMs
+          ? reject(`older than the ${maxAgeMs / 3_600_000} h that ${name} takes`)
+          : [{ place, item }];
+      }
       part.filter(place);
     } catch (error) {
-      const reason = `${destination.type.type} cannot map this event: ${messageOf(error)}`;
-      part.settle(place, { kind: 'rejected', reason }, now());
+      return reject(`${type} cannot map this event: ${messageOf(error)}`);
     }
     return [];
   });
+};
+
+/** Of a request's items those whose fate is decided, and those that only others kept from being taken. */
+const sortOut = (items: readonly Placed[], verdicts: readonly Verdict[]) => {
+  const decided: Placed[] = [];
+  const outcomes: Outcome[] = [];
+  const blocked: Placed[] = [];
+  for (const [at, item] of items.entries()) {
+    const verdict = verdicts[at]!;
+    if (verdict.kind === 'blocked' && items.length > 1) {
+      blocked.push(item);
+    } else {
+      decided.push(item);
+      // Alone, it was blocked by nothing but itself.
+      outcomes.push(verdict.kind === 'blocked' ? { ...verdict, kind: 'rejected' } : verdict);
+    }
+  }
+  return { decided, outcomes, blocked };
 };
 
 /** Whether an answer, or its absence, says that the next request would fare no better. */
@@ -84,13 +120,15 @@ const build = (
  * so; what is not sent stays unsettled. Never throws.
  */
 export const sendPart = async (part: Part, sending: Sending): Promise<void> => {
-  const { destination, http, connections, pace, now, onRequest, isOver, afterRequest } = sending;
+  const { destination, http, connections, pace, now, onRequest, afterRequest } = sending;
+  const { over, deadline, leavesFailing, onHealth } = sending;
   const { type, timeoutMs } = destination;
   const { connection } = part;
   const gate = connections.gate(connection.name);
   let inARow = 0;
   let ended = false;
-  const isEnded = (): boolean => ended;
+  const isEnded = (): boolean =>
+    ended || over.aborted || (leavesFailing && connections.isFailing(connection.name));
 
   const record = (items: readonly Placed[], outcomes: readonly Outcome[]): void => {
     for (const [at, { place }] of items.entries()) part.settle(place, outcomes[at]!, now());
@@ -98,7 +136,7 @@ export const sendPart = async (part: Part, sending: Sending): Promise<void> => {
     if (failed) inARow += 1;
     else {
       inARow = 0;
-      connections.succeeded(connection.name);
+      if (connections.succeeded(connection.name)) onHealth(connection.name, undefined);
     }
     afterRequest();
   };
@@ -107,9 +145,9 @@ export const sendPart = async (part: Part, sending: Sending): Promise<void> => {
       items,
       items.map(() => outcome),
     );
-  const end = (): void => {
+  const end = (failure: string): void => {
     ended = true;
-    connections.failed(connection.name);
+    if (connections.failed(connection.name)) onHealth(connection.name, failure);
   };
 
   const send = async (request: PartnerRequest): Promise<PartnerResponse | NoAnswer> => {
@@ -120,36 +158,48 @@ export const sendPart = async (part: Part, sending: Sending): Promise<void> => {
     return answer;
   };
 
+  /** Sends one request after the other, each in its turn, until the attempt is over. */
+  const sendInTurn = async (chunks: readonly (readonly Placed[])[]): Promise<void> => {
+    for (const items of chunks.filter(({ length }) => length > 0)) {
+      if (isEnded() || !(await pace.turn(over, deadline)) || isEnded()) return;
+      await sendChunk(items);
+    }
+  };
+
   const sendChunk = async (items: readonly Placed[]): Promise<void> => {
     const request = build(type, items, connection.settings, { time: now() });
     const tooLarge = Buffer.byteLength(request.body) > (type.batch?.maxBytes ?? Infinity);
     if (tooLarge && items.length === 1) {
-      recordAll(items, { kind: 'rejected', reason: `larger than ${type.name} takes` });
+      const [{ place }] = items as [Placed];
+      part.settle(place, { kind: 'rejected', reason: `larger than ${type.name} takes` }, now());
       return;
     }
     const answer = tooLarge ? undefined : await send(request);
     if (answer === undefined || ('status' in answer && answer.status === 413 && items.length > 1)) {
-      for (const half of halves(items)) if (!isEnded()) await sendChunk(half);
+      await sendInTurn(halves(items));
     } else if ('status' in answer) {
-      const outcomes = classify(
+      const verdicts = classify(
         type,
         answer,
         items.map(({ item }) => item),
         now(),
       );
-      record(items, outcomes);
-      if (endsAttempt(outcomes, answer.status) || inARow >= failuresInARow) end();
+      const { decided, outcomes, blocked } = sortOut(items, verdicts);
+      record(decided, outcomes);
+      if (endsAttempt(outcomes, answer.status) || inARow >= failuresInARow)
+        end(String(answer.status));
+      await sendInTurn(decided.length === 0 ? halves(items) : [blocked]);
     } else {
       const { failure, reason } = answer;
       recordAll(items, { kind: failure === 'forbidden' ? 'refused' : 'retry', reason });
-      if (failure !== 'broken' || inARow >= failuresInARow) end();
+      if (failure !== 'broken' || inARow >= failuresInARow) end(failure);
     }
   };
 
   // A fault in the type's own code: its events wait for the mended version.
   const fault = (items: readonly Placed[], error: unknown): void => {
     recordAll(items, { kind: 'retry', reason: `${type.type} failed: ${messageOf(error)}` });
-    end();
+    end('fault');
   };
 
   const items = mapPart(part, sending);
@@ -161,12 +211,11 @@ export const sendPart = async (part: Part, sending: Sending): Promise<void> => {
   }
   let next = 0;
   const lane = async (): Promise<void> => {
-    while (next < chunks.length && !isEnded() && !isOver()) {
-      const items = chunks[next++]!;
-      await gate.enter();
+    while (next < chunks.length && !isEnded()) {
+      if (!(await gate.enter(over))) return;
+      const items = chunks[next++] ?? [];
       try {
-        await pace.turn();
-        if (!isEnded() && !isOver()) await sendChunk(items);
+        await sendInTurn([items]);
       } catch (error) {
         fault(items, error);
       } finally {

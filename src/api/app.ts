@@ -66,7 +66,7 @@ export const createApi = ({
   const router = Router();
   const writeKeys = createWriteKeys(sources);
   const ingest = createIngest({ coalescer, dedupe, clock, newId, metrics: metrics.api });
-  addTrackingRoutes(router, { writeKeys, readBody, ingest });
+  addTrackingRoutes(router, { writeKeys, readBody, coalescer, ingest });
   addSettingsRoute(router, writeKeys);
   addRoute(router, 'get', ['/health'], async (_request, response) => {
     const state = await health();

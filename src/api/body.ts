@@ -10,6 +10,8 @@ export interface BodyLimits {
   bytes: number;
   /** Most bytes that all bodies on their way in may hold together. */
   heldBytes: number;
+  /** The same of one source, where the header names it: a flood of one leaves room for others. */
+  heldBytesOfSource: number;
   /**
    * Of a body that is too large, how much is let in and dropped: a client that is cut off while it
    * sends sees a broken connection instead of the answer, and sends it again.
@@ -22,6 +24,7 @@ const MiB = 1024 * 1024;
 const bodyLimits: BodyLimits = {
   bytes: MiB,
   heldBytes: 256 * MiB,
+  heldBytesOfSource: 64 * MiB,
   droppedBytes: 16 * MiB,
 };
 
@@ -30,20 +33,33 @@ const tooLarge = (bytes: number): Refused =>
 
 /**
  * Reads a request's body as it was sent.
+ * @param source whose it is, where that is known
+ * @param early what the request is refused with whatever its body is, which is dropped then
  * @throws Refused where it is too large or cut short, Overloaded where too many others are read
  */
-export type ReadBody = (request: IncomingMessage) => Promise<Buffer>;
+export type ReadBody = (
+  request: IncomingMessage,
+  source?: string,
+  early?: Error,
+) => Promise<Buffer>;
 
 export const createReadBody = (limits: BodyLimits = bodyLimits): ReadBody => {
   let held = 0;
-  return (request) =>
+  const heldOf = new Map<string, number>();
+  const holdOf = (source: string, bytes: number): void => {
+    const sum = (heldOf.get(source) ?? 0) + bytes;
+    if (sum === 0) heldOf.delete(source);
+    else heldOf.set(source, sum);
+  };
+  return (request, source = '', early) =>
     new Promise((resolve, reject) => {
       const chunks: Buffer[] = [];
       let kept = 0;
       let received = 0;
-      let refused: Error | undefined;
+      let refused: Error | undefined = early;
       const release = () => {
         held -= kept;
+        holdOf(source, -kept);
         kept = 0;
         chunks.length = 0;
       };
@@ -61,10 +77,14 @@ export const createReadBody = (limits: BodyLimits = bodyLimits): ReadBody => {
         if (held + chunk.length > limits.heldBytes) {
           refuse(new Overloaded(503, 'Too many requests arrive at once', 1));
         }
+        if (source !== '' && (heldOf.get(source) ?? 0) + chunk.length > limits.heldBytesOfSource) {
+          refuse(new Overloaded(429, `Too many requests of ${source} arrive at once`, 1));
+        }
         if (refused === undefined) {
           chunks.push(chunk);
           kept += chunk.length;
           held += chunk.length;
+          holdOf(source, chunk.length);
         } else if (received > limits.droppedBytes) reject(refused);
       });
       request.on('end', () => {

@@ -11,6 +11,8 @@ export interface Coalescer {
    * where no batch can hold them
    */
   submit: (source: string, events: readonly AcceptedEvent[]) => Promise<string>;
+  /** Why so many more bytes of a source would not be taken now, if so: to be asked before any work. */
+  refusal: (source: string, bytes: number) => Overloaded | undefined;
 }
 
 /** Events were not taken, and nothing was kept of them: the client should come again. */
@@ -43,7 +45,10 @@ export interface CoalescerLimits {
   /** Most bytes held, waiting or being started, of all sources and of one. */
   heldBytes: number;
   heldBytesOfSource: number;
-  /** The longest that events wait to be started, in ms, before they are given back with 503. */
+  /**
+   * The longest that events wait to be started, in ms, before they are given back with 503: with
+   * the longest start, less than the 10 s that SDKs wait for an answer.
+   */
   patienceMs: number;
 }
 
@@ -56,7 +61,7 @@ export const defaultLimits: CoalescerLimits = {
   starts: 8,
   heldBytes: 96 * 1024 * 1024,
   heldBytesOfSource: 32 * 1024 * 1024,
-  patienceMs: 8_000,
+  patienceMs: 4_000,
 };
 
 /** One request's events, waiting to be started. */
@@ -72,6 +77,7 @@ interface Waiting {
 interface SourceQueue {
   requests: Waiting[];
   events: number;
+  bytes: number;
 }
 
 const retryAfterSeconds = 2;
@@ -126,6 +132,7 @@ export const createCoalescer = ({
   const take = (source: string, queue: SourceQueue): Waiting => {
     const request = queue.requests.shift()!;
     queue.events -= request.events.length;
+    queue.bytes -= request.bytes;
     queues.delete(source);
     if (queue.requests.length > 0) queues.set(source, queue);
     return request;
@@ -202,7 +209,10 @@ export const createCoalescer = ({
     }
   };
 
+  let lookedForOverdue = -Infinity;
   const giveBackOverdue = (): void => {
+    if (now() - lookedForOverdue < limits.patienceMs / 16) return;
+    lookedForOverdue = now();
     const overdue = [...queues].flatMap(([source, queue]) => {
       const requests: Waiting[] = [];
       while (
@@ -219,9 +229,11 @@ export const createCoalescer = ({
 
   const isFull = (): boolean => {
     let events = 0;
+    let bytes = 0;
     for (const queue of queues.values()) {
       events += queue.events;
-      if (events >= limits.events) return true;
+      bytes += queue.bytes;
+      if (events >= limits.events || bytes >= limits.bytes) return true;
     }
     return false;
   };
@@ -232,16 +244,11 @@ export const createCoalescer = ({
   const flush = (): void => {
     clearTimeout(timer);
     timer = undefined;
+    giveBackOverdue();
     while (queues.size > 0) {
       const wait = isFull() ? 0 : lastStart + gapMs() - now();
       if (starting >= limits.starts || wait > 0) {
-        timer = setTimeout(
-          () => {
-            giveBackOverdue();
-            flush();
-          },
-          starting >= limits.starts ? limits.longestGapMs : wait,
-        );
+        timer = setTimeout(flush, starting >= limits.starts ? limits.longestGapMs : wait);
         return;
       }
       lastStart = now();
@@ -254,28 +261,28 @@ export const createCoalescer = ({
   };
 
   let flushSoon = false;
+  const refusal: Coalescer['refusal'] = (source, bytes) => {
+    if ((heldOf.get(source) ?? 0) + bytes > limits.heldBytesOfSource) {
+      const words = `The source ${source} sends faster than its events can be stored`;
+      return new Overloaded(429, words, retryAfterSeconds);
+    }
+    return held + bytes > limits.heldBytes
+      ? new Overloaded(503, 'More events arrive than can be stored', retryAfterSeconds)
+      : undefined;
+  };
+
   return {
+    refusal,
     submit: (source, events) => {
       const bytes = events.reduce((sum, { json }) => sum + json.length, 0);
-      if ((heldOf.get(source) ?? 0) + bytes > limits.heldBytesOfSource) {
-        return Promise.reject(
-          new Overloaded(
-            429,
-            `The source ${source} sends faster than its events can be stored`,
-            retryAfterSeconds,
-          ),
-        );
-      }
-      if (held + bytes > limits.heldBytes) {
-        return Promise.reject(
-          new Overloaded(503, 'More events arrive than can be stored', retryAfterSeconds),
-        );
-      }
+      const refused = refusal(source, bytes);
+      if (refused !== undefined) return Promise.reject(refused);
       hold(source, bytes);
       const durable = new Promise<string>((resolve, reject) => {
-        const queue = queues.get(source) ?? { requests: [], events: 0 };
+        const queue = queues.get(source) ?? { requests: [], events: 0, bytes: 0 };
         queue.requests.push({ source, events, bytes, since: now(), resolve, reject });
         queue.events += events.length;
+        queue.bytes += bytes;
         queues.set(source, queue);
       });
       if (!flushSoon) {

@@ -95,10 +95,11 @@ export const createIngest = ({ coalescer, dedupe, clock, newId, metrics }: Inges
     const { taken, rejected } = sort(posted, onlyKey);
     for (const { code } of rejected) metrics.rejected.inc({ code });
     if (taken.length === 0) throw allRefused(posted, rejected);
-    const { batch, accepted } = await dedupe.submit(source, taken, (fresh) =>
-      coalescer.submit(source, fresh),
-    );
-    metrics.accepted.inc(accepted);
+    const { batch, accepted } = await dedupe.submit(source, taken, async (fresh) => {
+      const started = await coalescer.submit(source, fresh);
+      metrics.accepted.inc(fresh.length); // also where the request fails for another event's sake
+      return started;
+    });
     metrics.duplicates.inc(taken.length - accepted);
     return { batch, rejected };
   };

@@ -11,8 +11,8 @@ const destinationsKey = defineSearchAttributeKey('Destinations', 'KEYWORD_LIST')
 
 /** Temporal takes payloads of at most 2 MiB; this leaves room for the rest of the request. */
 const largestPayload = 1_900_000;
-/** Less than an SDK's own timeout (10 s and more), so that the client hears the answer. */
-const startTimeoutMs = 8_000;
+/** With the coalescer's patience less than an SDK's own timeout, 10 s, so that the client hears the answer. */
+const startTimeoutMs = 5_000;
 
 /** A batch does not fit into one payload, however well it was compressed. */
 export class BatchTooLarge extends Error {

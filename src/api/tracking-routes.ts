@@ -1,6 +1,7 @@
 import type { Request, Response, Router } from 'express';
 import { eventTypes } from '../event.ts';
 import { parseBody, type ReadBody } from './body.ts';
+import type { Coalescer } from './coalescer.ts';
 import type { Ingest } from './ingest.ts';
 import { addRoute } from './route.ts';
 import { readPosted, type Call } from './posted.ts';
@@ -19,19 +20,31 @@ const paths: readonly { call: Call; spellings: [string, ...string[]] }[] = [
 export interface TrackingDeps {
   writeKeys: WriteKeys;
   readBody: ReadBody;
+  coalescer: Pick<Coalescer, 'refusal'>;
   ingest: Ingest;
 }
 
 /** Adds the routes that take events, and `/v1/m`, where analytics.js counts its own doings. */
 export const addTrackingRoutes = (
   router: Router,
-  { writeKeys, readBody, ingest }: TrackingDeps,
+  { writeKeys, readBody, coalescer, ingest }: TrackingDeps,
 ): void => {
-  const take = async (call: Call, request: Request, response: Response): Promise<void> => {
-    const raw = await readBody(request);
-    // A key in the header is looked at first: who has none that is right costs no parsing.
+  /** What the header alone tells: whose request it is, and whether it is worth reading. */
+  const early = (request: Request): { headerSource?: string; refused?: Error | undefined } => {
     const headerKey = basicWriteKey(request.headers.authorization);
-    const headerSource = headerKey === undefined ? undefined : authenticate(writeKeys, headerKey);
+    if (headerKey === undefined) return {};
+    try {
+      const headerSource = authenticate(writeKeys, headerKey);
+      const bytes = Number(request.headers['content-length'] ?? 0);
+      return { headerSource, refused: coalescer.refusal(headerSource, bytes) };
+    } catch (error) {
+      return { refused: error as Error };
+    }
+  };
+
+  const take = async (call: Call, request: Request, response: Response): Promise<void> => {
+    const { headerSource, refused } = early(request);
+    const raw = await readBody(request, headerSource, refused);
     const posted = readPosted(call, await parseBody(raw, request.headers['content-encoding']));
     const { writeKey, byEvent } = bodyWriteKey(posted);
     const source = headerSource ?? authenticate(writeKeys, writeKey);

@@ -55,7 +55,8 @@ export const connectionsOf = (destination: Destination): Connection[] => [
  * Whether an event's `integrations` object lets it go to a destination. Segment's rules, as its
  * own `@segment/facade` reads them: a destination's key wins over `All`, is case-sensitive, and
  * anything but `false` enables; `All` is found in any case and defaults to true. An instance is
- * found by its own name (`mixpanel-eu`) before its partner's (`Mixpanel`).
+ * found by its own name (`mixpanel-eu`) before its partner's (`Mixpanel`), and by that before the
+ * partner's other names.
  */
 export const allowedByIntegrations = (
   integrations: Event['integrations'],
@@ -65,7 +66,8 @@ export const allowedByIntegrations = (
   for (const key in integrations) {
     if (key.length === 3 && key.toLowerCase() === 'all') all = integrations[key] !== false;
   }
-  for (const key of [destination.name, destination.type.name]) {
+  const { name, type } = destination;
+  for (const key of [name, type.name, ...(type.otherNames ?? [])]) {
     if (Object.hasOwn(integrations, key)) return integrations[key] !== false;
   }
   return all;

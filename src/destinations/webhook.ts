@@ -1,26 +1,25 @@
-import { createHash, createHmac } from 'node:crypto';
+import { createHmac } from 'node:crypto';
 import { z } from 'zod';
 import type { Event } from '../event.ts';
-import { defineDestination } from './define.ts';
+import { defineDestination, secret } from './define.ts';
+import { post } from './exchange.ts';
+import { digest } from './ids.ts';
 
 // https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 const secretPattern = /^whsec_[A-Za-z0-9+/]{32,88}={0,2}$/;
 
 /** The receiver's idempotency key: the messageId where it can be signed and sent as it is. */
 const webhookId = (messageId: string): string =>
-  /^[\w-]{1,100}$/.test(messageId)
-    ? messageId
-    : createHash('sha256').update(messageId).digest('base64url');
+  /^[\w-]{1,100}$/.test(messageId) ? messageId : digest(messageId, 'base64url');
 
 /**
  * A signature of Standard Webhooks, version 1.
- * @param secret `whsec_` and the key in base64
+ * @param key `whsec_` and the key in base64
  * @param timestamp of the attempt, in s since the epoch
  */
-export const sign = (secret: string, id: string, timestamp: string, body: string): string => {
-  const key = Buffer.from(secret.slice('whsec_'.length), 'base64');
-  const digest = createHmac('sha256', key).update(`${id}.${timestamp}.${body}`).digest('base64');
-  return `v1,${digest}`;
+export const sign = (key: string, id: string, timestamp: string, body: string): string => {
+  const hmac = createHmac('sha256', Buffer.from(key.slice('whsec_'.length), 'base64'));
+  return `v1,${hmac.update(`${id}.${timestamp}.${body}`).digest('base64')}`;
 };
 
 const send = (event: Event): Event => event;
@@ -36,28 +35,21 @@ export const webhook = defineDestination({
       .refine((text) => {
         const { username, password } = new URL(text);
         return username + password === '';
-      }, 'must hold no user and password'),
-    secret: z
-      .string()
-      .regex(secretPattern, 'must be whsec_ followed by the base64 of 24 to 64 bytes')
-      .meta({ secret: true })
-      .optional(),
+      }, 'must hold no user and password')
+      .meta({ secret: true }), // of many receivers the address is all that lets one in
+    secret: secret(
+      secretPattern,
+      'must be whsec_ followed by the base64 of 24 to 64 bytes',
+    ).optional(),
   }),
   events: { track: send, identify: send, page: send, screen: send, group: send, alias: send },
-  request: ([event], { url, secret }, { time }) => {
-    const id = webhookId(event!.messageId);
+  request: ([event], settings, { time }) => {
+    const { messageId } = event!;
     const timestamp = String(Math.floor(time / 1000));
-    const body = JSON.stringify(event);
-    return {
-      method: 'POST',
-      url,
-      headers: {
-        'content-type': 'application/json',
-        'webhook-id': id,
-        'webhook-timestamp': timestamp,
-        ...(secret !== undefined && { 'webhook-signature': sign(secret, id, timestamp, body) }),
-      },
-      body,
-    };
+    const headers = { 'webhook-id': webhookId(messageId), 'webhook-timestamp': timestamp };
+    const request = post(settings.url, event, headers);
+    if (settings.secret === undefined) return request;
+    const signature = sign(settings.secret, headers['webhook-id'], timestamp, request.body);
+    return { ...request, headers: { ...request.headers, 'webhook-signature': signature } };
   },
 });

@@ -15,13 +15,15 @@ export interface Station {
 /** The workers of a process: one for workflows, if any, and one for each destination. */
 export interface WorkerSet {
   queues: readonly string[];
-  /** Whether every worker polls. */
-  isRunning: () => boolean;
+  /** The queues whose worker has ended by an error and does not run again yet. */
+  ended: () => string[];
   /** Takes no more tasks, lets those under way end or hand over, and resolves when all have. */
   shutdown: () => Promise<void>;
 }
 
 const longestRestartDelayMs = 30_000;
+/** A worker that has run for so long was sound: its end is a new matter. */
+const soundAfterMs = 60_000;
 
 /** The station of `batches`, from the bundle that the build made. */
 export const workflowStation = (codePath: string, queue = batchQueue): Station => ({
@@ -50,6 +52,7 @@ export const startWorkers = async ({
   log: Logger;
 }): Promise<WorkerSet> => {
   let stopping = false;
+  const isStopping = (): boolean => stopping;
   const stopped = new AbortController();
   const current = new Map<string, Worker>();
 
@@ -60,17 +63,20 @@ export const startWorkers = async ({
     const { queue } = station;
     let worker = first;
     for (let failures = 0; ; failures++) {
+      const began = performance.now();
       try {
         current.set(queue, worker);
         await worker.run();
         return; // it was asked to
       } catch (error) {
         log.error({ err: error, queue }, 'a worker ended by an error; it is started again');
+        if (performance.now() - began > soundAfterMs) failures = 0;
       }
-      while (!stopping) {
+      while (!isStopping()) {
         await sleep(Math.min(1_000 * 2 ** failures, longestRestartDelayMs), undefined, {
           signal: stopped.signal,
         }).catch(() => undefined);
+        if (isStopping()) return;
         try {
           worker = await create(station);
           break;
@@ -79,7 +85,13 @@ export const startWorkers = async ({
           log.error({ err: error, queue }, 'a worker could not be started; it is tried again');
         }
       }
-      if (stopping) return;
+      if (isStopping()) {
+        // Made in the last moment: a worker gives its connection back only once it has run.
+        const ending = worker.run();
+        worker.shutdown();
+        await ending;
+        return;
+      }
     }
   };
 
@@ -87,7 +99,8 @@ export const startWorkers = async ({
   const running = stations.map((station, at) => keepRunning(station, workers[at]!));
   return {
     queues: stations.map(({ queue }) => queue),
-    isRunning: () => [...current.values()].every((worker) => worker.getState() === 'RUNNING'),
+    ended: () =>
+      [...current].filter(([, worker]) => worker.getState() !== 'RUNNING').map(([queue]) => queue),
     shutdown: async () => {
       stopping = true;
       stopped.abort();

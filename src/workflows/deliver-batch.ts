@@ -24,10 +24,21 @@ import {
 } from '../delivery.ts';
 
 /** Names of destinations or connections to send again; none: all that are parked. */
-const redrive = defineSignal<[names?: string[]]>(redriveSignal);
+const redrive = defineSignal<[names?: unknown]>(redriveSignal);
 
 const stuckDestinations = { name: 'StuckDestinations', type: 'KEYWORD_LIST' } as const;
 const rejectedEvents = { name: 'RejectedEvents', type: 'INT' } as const;
+
+/**
+ * What a redrive names. Anybody can send a signal, with anything in it, and a handler that throws
+ * wedges its workflow for good: what is neither absent nor names means nobody, not everybody.
+ */
+const namesIn = (given: unknown): 'all' | string[] => {
+  if (given === undefined || given === null) return 'all';
+  const names: unknown[] = Array.isArray(given) ? given : [given];
+  if (names.length === 0) return 'all';
+  return names.filter((name) => typeof name === 'string');
+};
 
 /** Fresh batches go before what is tried again; the server's default lies between the two. */
 const firstPassPriority = 2;
@@ -81,10 +92,11 @@ export async function deliverBatch(plan: Plan): Promise<BatchReceipt> {
   let stuckChanged = false;
   let unfinished = plan.deliveries.length;
 
-  setHandler(redrive, (names = []) => {
+  setHandler(redrive, (given) => {
+    const names = namesIn(given);
     for (const part of parked) {
       part.released ||=
-        names.length === 0 ||
+        names === 'all' ||
         names.includes(part.destination) ||
         part.connections.some((connection) => names.includes(connection));
     }
@@ -174,9 +186,10 @@ export async function deliverBatch(plan: Plan): Promise<BatchReceipt> {
     }
   };
 
-  const stuckIsCurrent = keepStuckCurrent();
-  const receipts = await allOrFirstFailure(plan.deliveries.map(deliverTo));
-  await stuckIsCurrent;
+  const [receipts] = await Promise.all([
+    allOrFirstFailure(plan.deliveries.map(deliverTo)),
+    keepStuckCurrent(),
+  ]);
   const rejected = receipts.reduce((sum, [, receipt]) => sum + receipt.rejected, 0);
   if (rejected > 0) upsertSearchAttributes([{ key: rejectedEvents, value: rejected }]);
   return { events: plan.events, deliveries: Object.fromEntries(receipts) };

@@ -174,6 +174,48 @@ test('keeps to the rate that the configuration sets', async () => {
   expect(Math.max(...times) - Math.min(...times)).toBeGreaterThanOrEqual(1_300);
 });
 
+test('several batches share a rate, and none of them stops the others', async () => {
+  const { start, receipts } = await road([hook({ rate: { perSecond: 20 }, timeout: '1s' })]);
+  // More lanes than the rate has turns within an attempt.
+  const batches = await Promise.all(
+    Array.from({ length: 12 }, (_, n) =>
+      start(Array.from({ length: 10 }, (__, m) => trackEvent({ messageId: `b${n}-${m}` }))),
+    ),
+  );
+  for (const batch of batches) {
+    expect((await receipts(batch)).deliveries['hook']).toMatchObject({ delivered: 10 });
+  }
+  const times = partner.received.map(({ at }) => at);
+  const seconds = (Math.max(...times) - Math.min(...times)) / 1_000;
+  expect(partner.received).toHaveLength(120);
+  expect(seconds).toBeGreaterThanOrEqual(5.5);
+  expect(seconds).toBeLessThan(15);
+});
+
+test('a pause that one request was asked for holds, whatever the others are answered', async () => {
+  partner.script((request, nth) =>
+    nth >= 3
+      ? { status: 200 }
+      : idOf(request) === 'm-0'
+        ? { status: 429, headers: { 'retry-after': '4' } }
+        : { status: 500, afterMs: 100 },
+  );
+  const { start, receipts } = await road([hook({ retry: fastRetry })]);
+  const batch = await start(events(3));
+  expect((await receipts(batch)).deliveries['hook']).toMatchObject({ delivered: 3 });
+  const second = partner.received.slice(3).map(({ at }) => at - partner.received[0]!.at);
+  expect(Math.min(...second)).toBeGreaterThanOrEqual(3_900);
+});
+
+test('a drain does not wait for the turns of a slow rate', async () => {
+  const opened = await road([hook({ rate: { perSecond: 1 } })]);
+  await opened.start(events(20));
+  await partner.until((received) => received.length >= 1);
+  const began = Date.now();
+  await opened.restartWorkers();
+  expect(Date.now() - began).toBeLessThan(5_000);
+});
+
 test('a worker that is drained hands over; another sends the rest, and nothing twice', async () => {
   partner.script((_request, nth) => ({ status: 200, afterMs: nth < 40 ? 20 : 0 }));
   const opened = await road([hook({ rate: { perSecond: 40 } })]);

@@ -38,6 +38,8 @@ test.each([
   'http://[fd00::1]/',
   'http://[fe80::1]/',
   'http://[64:ff9b::7f00:1]/',
+  'http://[::127.0.0.1]:PORT/',
+  'http://168.63.129.16/',
 ])('does not reach %s', async (url) => {
   const { port } = new URL(partner.url);
   const answer = await http({ allowPrivate: false }).send(post(url.replace('PORT', port)), 2_000);

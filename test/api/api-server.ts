@@ -24,6 +24,7 @@ const scriptedCoalescer = (): ScriptedCoalescer => {
     taken: [],
     events: () => coalescer.taken.flatMap(({ events }) => events),
     fate: () => Promise.resolve(`batch-${coalescer.taken.length + 1}`),
+    refusal: () => undefined,
     submit: async (source, accepted) => {
       const batch = await coalescer.fate();
       coalescer.taken.push({

@@ -159,6 +159,26 @@ test('events do not wait for ever behind starts that hang', async () => {
   await expect(submit('b', events(1))).rejects.toMatchObject({ status: 503 });
 });
 
+test('nor while others keep coming', async () => {
+  const { submit, next } = byHand({ starts: 1, patienceMs: 160, longestGapMs: 5_000 });
+  void submit('a', events(1));
+  await next();
+  const first = submit('b', events(1));
+  const traffic = setInterval(() => void submit('c', events(1)), 5);
+  await expect(first).rejects.toMatchObject({ status: 503 });
+  clearInterval(traffic);
+});
+
+test('a batch that is full of bytes does not wait for the gap either', async () => {
+  const { submit, next } = byHand({ bytes: 2_000, shortestGapMs: 2_000, longestGapMs: 2_000 });
+  void submit('first', events(1));
+  (await next()).answer('batch-1');
+  const began = Date.now();
+  void submit('a', events(1, 'a', 'x'.repeat(3_000)));
+  expect(counts(await next())).toEqual({ a: 1 });
+  expect(Date.now() - began).toBeLessThan(1_000);
+});
+
 test('a batch that Temporal finds too large is halved, down to the request at fault', async () => {
   const { submit, next } = byHand({ shortestGapMs: 30 });
   void submit('first', events(1));

@@ -161,7 +161,12 @@ describe('slow and broken clients', () => {
   });
 
   test('a client that leaves while it sends: nothing is taken, nothing held', async () => {
-    const readBody = createReadBody({ bytes: 1_000, heldBytes: 1_000, droppedBytes: 50_000 });
+    const readBody = createReadBody({
+      bytes: 1_000,
+      heldBytes: 1_000,
+      heldBytesOfSource: 1_000,
+      droppedBytes: 50_000,
+    });
     const { port, url, coalescer, metrics } = await serveApi({ readBody });
     for (let times = 0; times < 3; times++) {
       const client = await rawClient(port);
@@ -193,7 +198,12 @@ describe('slow and broken clients', () => {
   });
 
   test('a body without end is cut off with an answer', async () => {
-    const readBody = createReadBody({ bytes: 1_000, heldBytes: 10_000, droppedBytes: 50_000 });
+    const readBody = createReadBody({
+      bytes: 1_000,
+      heldBytes: 10_000,
+      heldBytesOfSource: 10_000,
+      droppedBytes: 50_000,
+    });
     const { port } = await serveApi({ readBody });
     const client = await rawClient(port);
     client.send(head(1_000_000_000));
@@ -204,7 +214,12 @@ describe('slow and broken clients', () => {
   });
 
   test('too many at once: 503 for the one too many, and room again after it', async () => {
-    const readBody = createReadBody({ bytes: 1_000, heldBytes: 1_000, droppedBytes: 50_000 });
+    const readBody = createReadBody({
+      bytes: 1_000,
+      heldBytes: 1_000,
+      heldBytesOfSource: 1_000,
+      droppedBytes: 50_000,
+    });
     const { port, url } = await serveApi({ readBody });
     const slow = await rawClient(port);
     slow.send(head(900) + 'x'.repeat(890));

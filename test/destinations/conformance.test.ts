@@ -1,9 +1,11 @@
 import { describe, expect, test, jest } from '@jest/globals';
-import { existsSync, readdirSync } from 'node:fs';
+import * as nodeCrypto from 'node:crypto';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { validateHeaderName, validateHeaderValue } from 'node:http';
 import { join } from 'node:path';
-import { chunk } from '../../src/activities/chunk.ts';
+import { chunk, halves, type Placed } from '../../src/activities/chunk.ts';
 import { classify } from '../../src/activities/classify.ts';
+import { createMask } from '../../src/activities/mask.ts';
 import {
   secretKeys,
   type Attempt,
@@ -15,14 +17,21 @@ import { eventTypes, type Event, type EventType, type JsonObject } from '../../s
 import { eventBuilders, without } from '../support/events.ts';
 import type { DestinationFixture } from './fixture.ts';
 
-/** Files of src/destinations that are no destination type. */
-const others = ['define', 'destination', 'index'];
+/** A type's whole story is to be read at a glance; words and limits of a partner may be beside it. */
+const mostLines = 60;
 const sourceFolder = join(__dirname, '../../src/destinations');
 
 const namesIn = (folder: string, ending: string): string[] =>
   readdirSync(folder)
     .filter((file) => file.endsWith(ending))
     .map((file) => file.slice(0, -ending.length));
+
+const isType = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && 'type' in value && 'request' in value;
+/** The files of src/destinations that export a destination type: the others are what types share. */
+const typeFiles = namesIn(sourceFolder, '.ts').filter((file) =>
+  Object.values(jest.requireActual<object>(`../../src/destinations/${file}.ts`)).some(isType),
+);
 
 const types = destinationTypes.map(({ type }) => type);
 
@@ -33,6 +42,59 @@ const deepFreeze = <T>(value: T): T => {
 
 const mapped = (type: DestinationType, event: Event, settings: JsonObject): unknown =>
   (type.events[event.type] as (event: Event, settings: JsonObject) => unknown)(event, settings);
+
+/** Runs something where no clock, chance, environment or network is to be had. */
+const inTheDark = <T>(run: () => T): T => {
+  const refuse = (): never => {
+    throw new TypeError('not pure');
+  };
+  const RealDate = Date;
+  globalThis.Date = new Proxy(RealDate, {
+    apply: refuse,
+    construct: (target, given) =>
+      given.length === 0 ? refuse() : (Reflect.construct(target, given) as Date),
+    get: (target, key): unknown => (key === 'now' ? refuse : Reflect.get(target, key)),
+  });
+  const spies = [
+    jest.spyOn(Math, 'random'),
+    jest.spyOn(performance, 'now'),
+    jest.spyOn(globalThis, 'fetch'),
+    jest.spyOn(nodeCrypto, 'randomUUID'),
+    jest.spyOn(nodeCrypto, 'randomBytes'),
+    jest.spyOn(globalThis.crypto, 'randomUUID'),
+    jest.spyOn(process, 'hrtime'),
+  ].map((spy) => (spy as unknown as jest.Mock).mockImplementation(refuse));
+  const { env } = process;
+  process.env = new Proxy(env, { get: refuse });
+  try {
+    return run();
+  } finally {
+    process.env = env;
+    for (const spy of spies) spy.mockRestore();
+    globalThis.Date = RealDate;
+  }
+};
+
+/** Requests whose bodies are no larger than the type says, made as the engine makes them. */
+const sizedRequests = (
+  type: DestinationType,
+  placed: readonly Placed[],
+  settings: JsonObject,
+  attempt: Attempt,
+): PartnerRequest[] => {
+  const build = (items: readonly Placed[]) =>
+    type.request(
+      items.map(({ item }) => item),
+      settings,
+      attempt,
+    );
+  const split = (items: readonly Placed[]): PartnerRequest[] => {
+    const request = build(items);
+    const isTooLarge = Buffer.byteLength(request.body) > (type.batch?.maxBytes ?? Infinity);
+    return isTooLarge && items.length > 1 ? halves(items).flatMap(split) : [request];
+  };
+  return chunk(type, placed).flatMap(split);
+};
 
 /** The requests that carry these events, made as the engine makes them. */
 const requestsFor = (
@@ -91,12 +153,8 @@ const oddEvents = (type: EventType): Event[] => {
 };
 
 test('every destination type is listed, once, in order, under the name of its file', () => {
-  expect(types).toEqual(
-    namesIn(sourceFolder, '.ts')
-      .filter((file) => !others.includes(file))
-      .sort(),
-  );
-  const names = destinationTypes.map(({ name }) => name);
+  expect(types).toEqual(typeFiles.filter((file) => file !== 'index').sort());
+  const names = destinationTypes.flatMap(({ name, otherNames = [] }) => [name, ...otherNames]);
   expect(new Set(names).size).toBe(names.length);
 });
 
@@ -128,6 +186,8 @@ describe.each(withFixtures)('$slug', ({ slug, type, fixture }) => {
     expect(slug).toMatch(/^[a-z][a-z0-9-]*$/);
     expect(type.docs).toMatch(/^https:\/\//);
     expect(type.name).not.toBe('');
+    const text = readFileSync(join(sourceFolder, `${slug}.ts`), 'utf8');
+    expect(text.trimEnd().split('\n').length).toBeLessThanOrEqual(mostLines);
   });
 
   test('has an example for each event type that it supports, with its provenance', () => {
@@ -152,16 +212,21 @@ describe.each(withFixtures)('$slug', ({ slug, type, fixture }) => {
 
   test.each(examples)('pure: $title', ({ events, ...example }) => {
     const build = (time: number) =>
-      requestsFor(type, events, example.settings ?? settings, { time })[0]!;
+      inTheDark(() => requestsFor(type, events, example.settings ?? settings, { time })[0]!);
     const first = build(attempt.time);
     expect(build(attempt.time)).toEqual(first);
 
-    const keys = fixture.dedupeKeys(first);
+    const later = [1_000, 4 * 3_600_000].map((ms) => build(attempt.time + ms));
+    if (fixture.dedupeKeys === 'none') {
+      expect(later).toEqual([first, first]);
+      expect(type.notes).toMatch(/may count twice/);
+      return;
+    }
+    const keysOf = fixture.dedupeKeys;
+    const keys = keysOf(first);
     expect(keys).toHaveLength(events.length);
     expect(new Set(keys).size).toBe(events.length);
-    for (const later of [1_000, 4 * 3_600_000]) {
-      expect(fixture.dedupeKeys(build(attempt.time + later))).toEqual(keys);
-    }
+    expect(later.map(keysOf)).toEqual([keys, keys]);
   });
 
   test('rejects before it is sent what the partner would refuse', () => {
@@ -170,10 +235,11 @@ describe.each(withFixtures)('$slug', ({ slug, type, fixture }) => {
     }
   });
 
-  test.each(fixture.responses)('answer: $title', ({ events, response, outcomes }) => {
+  test.each(fixture.responses)('answer: $title', ({ events, response, verdicts }) => {
     const parsed = type.settings.parse(settings);
     const items = events.map((event) => mapped(type, event, parsed));
-    expect(classify(type, deepFreeze(response), items, attempt.time)).toEqual(outcomes);
+    const read = inTheDark(() => classify(type, deepFreeze(response), items, attempt.time));
+    expect(read).toEqual(verdicts);
   });
 
   test.each(supported)('odd %s events make a sound request or are rejected with words', (each) => {
@@ -181,7 +247,7 @@ describe.each(withFixtures)('$slug', ({ slug, type, fixture }) => {
     for (const event of oddEvents(each).map(deepFreeze)) {
       let item: unknown;
       try {
-        item = mapped(type, event, parsed);
+        item = inTheDark(() => mapped(type, event, parsed));
       } catch (error) {
         expect(error).toBeInstanceOf(Error);
         const { constructor, message } = error as Error;
@@ -190,6 +256,7 @@ describe.each(withFixtures)('$slug', ({ slug, type, fixture }) => {
         continue;
       }
       if (item === null) continue;
+      expect(Array.isArray(item)).toBe(false); // several items of one event would be told by it
       const { method, url, headers, body } = type.request([item], parsed, attempt);
       expect(method).toMatch(/^(POST|PUT|PATCH|GET)$/);
       expect(new URL(url).protocol).toMatch(/^https?:$/);
@@ -224,8 +291,45 @@ describe.each(withFixtures)('$slug', ({ slug, type, fixture }) => {
       const apart = new Set(sent.map((item) => place([item])));
       expect(apart).toEqual(new Set([together]));
     }
-    for (const limit of [max, type.batch?.maxBytes ?? 1, type.timeoutMs ?? 1]) {
+    const { maxBytes = 1 } = type.batch ?? {};
+    for (const limit of [max, maxBytes, type.timeoutMs ?? 1, type.maxAgeMs ?? 1]) {
       expect(limit).toBeGreaterThanOrEqual(1);
+    }
+  });
+
+  test('a full request of large events is split until it is no larger than the partner takes', () => {
+    const { max = 1, maxBytes = Infinity } = type.batch ?? {};
+    const parsed = type.settings.parse(settings);
+    const text = '☃'.repeat(2_000);
+    const properties = Object.fromEntries(Array.from({ length: 24 }, (_, at) => [`p${at}`, text]));
+    const placed = Array.from({ length: Math.min(max, 100) }, (_, place) => {
+      const event = eventBuilders.track({ messageId: `m-${place}`, properties });
+      return { place, item: mapped(type, event, parsed) };
+    });
+    const requests = sizedRequests(type, placed, parsed, attempt);
+    for (const { body } of requests) expect(Buffer.byteLength(body)).toBeLessThanOrEqual(maxBytes);
+    if (fixture.dedupeKeys !== 'none') {
+      expect(new Set(requests.flatMap(fixture.dedupeKeys)).size).toBe(placed.length);
+    }
+  });
+
+  test('secrets are masked in every form that a request carries them in', () => {
+    const mask = createMask(secretsIn(settings));
+    for (const { events } of examples) {
+      for (const { url, headers, body } of requestsFor(type, events, settings, attempt)) {
+        const carried = [url, ...Object.values(headers), body].join('\n');
+        // As a partner would quote it: reasons are cut, so every piece of it in turn.
+        for (let at = 0; at < carried.length; at += 50) {
+          const response = { status: 422, headers: {}, body: carried.slice(at, at + 150) };
+          const [verdict] = classify(type, response, [{}], attempt.time);
+          const words = mask((verdict as { reason: string }).reason);
+          for (const hidden of secretsIn(settings)) {
+            expect(words).not.toContain(hidden);
+            expect(words).not.toContain(encodeURIComponent(hidden));
+            expect(words).not.toContain(Buffer.from(hidden).toString('base64').slice(0, -4));
+          }
+        }
+      }
     }
   });
 

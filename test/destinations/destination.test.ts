@@ -8,6 +8,7 @@ import {
   type Destination,
 } from '../../src/destinations/destination.ts';
 import { mixpanel } from '../../src/destinations/mixpanel.ts';
+import { optimizely } from '../../src/destinations/optimizely.ts';
 import { eventTypes, type EventType, type JsonObject } from '../../src/event.ts';
 import { identifyEvent, trackEvent } from '../support/events.ts';
 
@@ -60,6 +61,16 @@ test('a destination may be named as what every object has', () => {
   const named = destination({ name: 'constructor' });
   expect(allowedByIntegrations({ All: false }, named)).toBe(false);
   expect(allowedByIntegrations({ All: false, constructor: true }, named)).toBe(true);
+});
+
+test('a partner is known by each of the names that Segment has had for it', () => {
+  const named = destination({ name: 'experiments', type: optimizely });
+  for (const name of ['Optimizely Full Stack', 'Optimizely X', 'Optimizely', 'experiments']) {
+    expect(allowedByIntegrations({ [name]: false }, named)).toBe(false);
+    expect(allowedByIntegrations({ All: false, [name]: true }, named)).toBe(true);
+  }
+  const both = { 'Optimizely Full Stack': true, Optimizely: false };
+  expect(allowedByIntegrations(both, named)).toBe(true);
 });
 
 describe('sources', () => {

@@ -1,8 +1,8 @@
 import type {
   Attempt,
-  Outcome,
   PartnerRequest,
   PartnerResponse,
+  Verdict,
 } from '../../src/destinations/define.ts';
 import type { Event } from '../../src/event.ts';
 
@@ -25,13 +25,13 @@ export interface RequestExample {
   request: (Omit<PartnerRequest, 'body'> & { body: unknown }) | null;
 }
 
-/** An answer to the request that carries these events, and what becomes of each. */
+/** An answer to the request that carries these events, and what it says of each. */
 interface ResponseExample {
   title: string;
   provenance: Provenance;
   events: Event[];
   response: PartnerResponse;
-  outcomes: Outcome[];
+  verdicts: Verdict[];
 }
 
 /** What the conformance suite knows of a destination type; each has a file `<type>.fixture.ts`. */
@@ -42,11 +42,14 @@ export interface DestinationFixture {
   attempt: Attempt;
   /** At least one for each event type that the destination type supports. */
   requests: RequestExample[];
-  /** Events that the partner would refuse, and the words they are rejected with before. */
+  /** Events that the partner would refuse or swallow, and the words they are rejected with before. */
   unmappable: { event: Event; reason: string }[];
   responses: ResponseExample[];
   /** Settings that must not pass, and where the mistake is. */
   mistakes: { settings: Record<string, unknown>; path: string }[];
-  /** What the partner knows a repeated event by, for each event of a request, in order. */
-  dedupeKeys: (request: PartnerRequest) => string[];
+  /**
+   * What the partner knows a repeated event by, for each event of a request, in order. Where it
+   * knows none again, the type's notes have to say what comes of it.
+   */
+  dedupeKeys: ((request: PartnerRequest) => string[]) | 'none';
 }

@@ -320,7 +320,7 @@ export const fixture: DestinationFixture = {
       provenance: specification,
       events: three,
       response: answer(200, { code: 200, num_records_imported: 3, status: 'OK' }),
-      outcomes: [delivered, delivered, delivered],
+      verdicts: [delivered, delivered, delivered],
     },
     {
       title: 'the records named failed, the others were taken',
@@ -340,7 +340,7 @@ export const fixture: DestinationFixture = {
           },
         ],
       }),
-      outcomes: [
+      verdicts: [
         delivered,
         {
           kind: 'rejected',
@@ -355,7 +355,7 @@ export const fixture: DestinationFixture = {
       provenance: specification,
       events: three,
       response: answer(400, { code: 400, failed_records: [{ index: 3, message: 'is invalid' }] }),
-      outcomes: three.map(() => ({
+      verdicts: three.map(() => ({
         kind: 'rejected',
         reason: '400 {"code":400,"failed_records":[{"index":3,"message":"is invalid"}]}',
       })),
@@ -365,7 +365,7 @@ export const fixture: DestinationFixture = {
       provenance: specification,
       events: three,
       response: answer(200, { code: 200, failed_records: [{ id: 'x' }] }),
-      outcomes: three.map(() => ({
+      verdicts: three.map(() => ({
         kind: 'rejected',
         reason: '200 {"code":200,"failed_records":[{"id":"x"}]}',
       })),
@@ -375,14 +375,14 @@ export const fixture: DestinationFixture = {
       provenance: specification,
       events: [trackEvent()],
       response: answer(400, 'not JSON'),
-      outcomes: [{ kind: 'rejected', reason: '400 not JSON' }],
+      verdicts: [{ kind: 'rejected', reason: '400 not JSON' }],
     },
     {
       title: 'a wrong token concerns the connection',
       provenance: specification,
       events: [trackEvent()],
       response: answer(401, { code: 401, error: 'Invalid credentials', status: 'Unauthorized' }),
-      outcomes: [
+      verdicts: [
         {
           kind: 'refused',
           reason: '401 {"code":401,"error":"Invalid credentials","status":"Unauthorized"}',
@@ -394,7 +394,7 @@ export const fixture: DestinationFixture = {
       provenance: specification,
       events: [trackEvent()],
       response: answer(429, { code: 429, error: 'slower', status: 'Too Many Requests' }),
-      outcomes: [
+      verdicts: [
         {
           kind: 'retry',
           reason: '429 {"code":429,"error":"slower","status":"Too Many Requests"}',
@@ -406,14 +406,14 @@ export const fixture: DestinationFixture = {
       provenance: specification,
       events: [identifyEvent()],
       response: answer(200, { status: 1, error: null }),
-      outcomes: [delivered],
+      verdicts: [delivered],
     },
     {
       title: 'a profile was set, not verbosely',
       provenance: specification,
       events: [identifyEvent()],
       response: answer(200, '1'),
-      outcomes: [delivered],
+      verdicts: [delivered],
     },
     {
       title: '200 that means no',
@@ -422,7 +422,7 @@ export const fixture: DestinationFixture = {
       ),
       events: [identifyEvent()],
       response: answer(200, { error: '$distinct_id, missing or empty', status: 0 }),
-      outcomes: [
+      verdicts: [
         { kind: 'rejected', reason: '200 {"error":"$distinct_id, missing or empty","status":0}' },
       ],
     },
@@ -431,7 +431,7 @@ export const fixture: DestinationFixture = {
       provenance: specification,
       events: [groupEvent()],
       response: answer(200, '0'),
-      outcomes: [{ kind: 'rejected', reason: '200 0' }],
+      verdicts: [{ kind: 'rejected', reason: '200 0' }],
     },
   ],
   mistakes: [

@@ -46,7 +46,7 @@ const answer = (status: number, body = ''): PartnerResponse => ({
 
 export const fixture: DestinationFixture = {
   settings: { url, secret },
-  secrets: ['secret'],
+  secrets: ['url', 'secret'],
   attempt,
   requests: [
     ...[trackEvent(), identifyEvent(), pageEvent(), screenEvent(), groupEvent(), aliasEvent()].map(
@@ -90,35 +90,35 @@ export const fixture: DestinationFixture = {
       provenance: specification,
       events: [trackEvent()],
       response: answer(204),
-      outcomes: [{ kind: 'delivered' }],
+      verdicts: [{ kind: 'delivered' }],
     },
     {
       title: 'a redirect is not followed',
       provenance: specification,
       events: [trackEvent()],
       response: answer(302, 'elsewhere'),
-      outcomes: [{ kind: 'rejected', reason: '302 elsewhere' }],
+      verdicts: [{ kind: 'rejected', reason: '302 elsewhere' }],
     },
     {
       title: '410: the endpoint is gone for good',
       provenance: specification,
       events: [trackEvent()],
       response: answer(410, 'gone'),
-      outcomes: [{ kind: 'rejected', reason: '410 gone' }],
+      verdicts: [{ kind: 'rejected', reason: '410 gone' }],
     },
     {
       title: '502 asks for fewer requests',
       provenance: specification,
       events: [trackEvent()],
       response: answer(502, 'busy'),
-      outcomes: [{ kind: 'retry', reason: '502 busy' }],
+      verdicts: [{ kind: 'retry', reason: '502 busy' }],
     },
     {
       title: '429 with Retry-After names the pause',
       provenance: specification,
       events: [trackEvent()],
       response: { status: 429, headers: { 'retry-after': '7' }, body: 'slow down' },
-      outcomes: [{ kind: 'retry', reason: '429 slow down', retryAfterMs: 7_000 }],
+      verdicts: [{ kind: 'retry', reason: '429 slow down', retryAfterMs: 7_000 }],
     },
   ],
   mistakes: [

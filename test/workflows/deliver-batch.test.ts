@@ -172,3 +172,31 @@ test('a batch that no destination wants is accepted and ends', async () => {
   const batch = await road.start(events(1));
   expect(await road.receipts(batch)).toEqual({ events: 1, deliveries: {} });
 });
+
+test.each([5, null, 'another', { destination: 'one' }, [7], [['one']]])(
+  'a redrive with %j in it wedges nothing',
+  async (garbage) => {
+    let refused = true;
+    partner.script(() => (refused ? { status: 401 } : { status: 200 }));
+    const road = await open([hook('one')]);
+    const batch = await road.start(events(1));
+    await eventually(async () => expect(await stuckOf(batch)).toEqual([road.name('one')]));
+    await batch.signal(redriveSignal, garbage);
+    refused = false;
+    await batch.signal(redriveSignal);
+    expect((await road.receipts(batch)).deliveries['one']).toMatchObject({ delivered: 1 });
+  },
+);
+
+test.each(['parked', 'retrying'])('a cancelled batch ends, also one that is %s', async (state) => {
+  partner.script(() => ({ status: state === 'parked' ? 401 : 500 }));
+  const road = await open([hook('one')]);
+  const batch = await road.start(events(1));
+  await eventually(async () => {
+    if (state === 'parked') expect(await stuckOf(batch)).toEqual([road.name('one')]);
+    expect(partner.received.length).toBeGreaterThanOrEqual(1);
+  });
+  await batch.cancel();
+  await expect(batch.result()).rejects.toMatchObject({ cause: { name: 'CancelledFailure' } });
+  expect((await batch.describe()).status.name).toBe('CANCELLED');
+});

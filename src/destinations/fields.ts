@@ -1,0 +1,94 @@
+import type { JsonObject } from '../event.ts';
+
+/**
+ * A partner's names, each with where its value is to be found (`page.url`); where several places are
+ * given, the first counts that has one.
+ */
+export type Places = Readonly<Record<string, string | readonly string[]>>;
+/** The same, made ready once. */
+export type PlaceTable = readonly { name: string; paths: readonly (readonly string[])[] }[];
+/** Our names of fields, each with the partner's. */
+export type NamesByField = Readonly<Record<string, string>>;
+
+type Scalar = string | number | boolean;
+
+/** What a partner holds of a flat object. What goes beyond it is left out, and long texts are cut. */
+export interface Limits {
+  /** Most fields. */
+  most: number;
+  /** What the name of a field looks like. */
+  name: RegExp;
+  /** Most characters of a text. */
+  longest: number;
+  /** The same, for single fields. */
+  longestOf?: Readonly<Record<string, number>>;
+  /** What is there where nothing else is said. */
+  always?: Readonly<Record<string, Scalar>>;
+  /** How single fields are written: as a text, as an amount, … One that throws rejects the event. */
+  written?: Readonly<Record<string, (value: Scalar) => Scalar | undefined>>;
+}
+
+/** An object as it is, and anything else as an empty one. */
+export const objectOf = (value: unknown): JsonObject =>
+  typeof value === 'object' && value !== null ? (value as JsonObject) : {};
+
+export const placeTable = (places: Places): PlaceTable =>
+  Object.entries(places).map(([name, place]) => ({
+    name,
+    paths: [place].flat().map((path) => path.split('.')),
+  }));
+
+/** The fields of a table that are there, by the partner's names; null counts as absent. */
+export const pick = (source: unknown, table: PlaceTable): JsonObject => {
+  const picked: JsonObject = {};
+  for (const { name, paths } of table) {
+    for (const path of paths) {
+      let value = source;
+      for (const key of path) value = objectOf(value)[key];
+      if (value !== undefined && value !== null) picked[name] ??= value;
+    }
+  }
+  return picked;
+};
+
+/** What a table says of a name; nothing of `constructor`, which every object knows. */
+const said = <T>(table: Readonly<Record<string, T>> | undefined, name: string): T | undefined =>
+  table !== undefined && Object.hasOwn(table, name) ? table[name] : undefined;
+
+/** Every field, by the partner's name where the table has one. */
+export const rename = (source: JsonObject, table: NamesByField): JsonObject =>
+  Object.fromEntries(
+    Object.entries(source).map(([field, value]) => [said(table, field) ?? field, value]),
+  );
+
+/** The fields that hold a text, a number or a boolean: without nulls, arrays and objects. */
+export const scalars = (source: JsonObject): Record<string, Scalar> =>
+  Object.fromEntries(
+    Object.entries(source).filter(
+      (field): field is [string, Scalar] =>
+        typeof field[1] === 'string' || typeof field[1] === 'boolean' || Number.isFinite(field[1]),
+    ),
+  );
+
+/** A name with `_` for each space. */
+export const underscored = (name: string): string => name.trim().replace(/\s+/g, '_');
+
+/** The beginning of a text, at most so many UTF-16 units long; no character is torn in two. */
+const cut = (text: string, longest: number): string =>
+  text.length <= longest ? text : text.slice(0, longest).replace(/[\ud800-\udbff]$/, '');
+
+/** Of the scalar fields what a partner holds, in their order; spaces in names become `_`. */
+export const within = (source: JsonObject, limits: Limits): Record<string, Scalar> => {
+  const held: Record<string, Scalar> = {};
+  let room = limits.most;
+  for (const [field, value] of Object.entries({ ...limits.always, ...scalars(source) })) {
+    const name = underscored(field);
+    const isHeld = value !== '' && limits.name.test(name) && !Object.hasOwn(held, name);
+    if (!isHeld || room === 0) continue;
+    const fitting = said(limits.written, name)?.(value) ?? value;
+    const longest = said(limits.longestOf, name) ?? limits.longest;
+    held[name] = typeof fitting === 'string' ? cut(fitting, longest) : fitting;
+    room -= 1;
+  }
+  return held;
+};

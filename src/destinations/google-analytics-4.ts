@@ -1,0 +1,60 @@
+import { z } from 'zod';
+import type { JsonObject, PageEvent, TrackEvent } from '../event.ts';
+import { defineDestination, insist, secret } from './define.ts';
+import { allowed } from './event-names.ts';
+import { post } from './exchange.ts';
+import { objectOf, pick, rename, underscored, within } from './fields.ts';
+import * as names from './google-analytics-4-names.ts';
+import { named } from './ids.ts';
+
+const itemOf = (product: unknown) => {
+  const item = within(pick(product, names.itemFields), names.itemParams);
+  insist('item_id' in item || 'item_name' in item, 'a product has no product_id, sku or name');
+  return item;
+};
+
+const purchaseOf = ({ products, ...order }: JsonObject) => {
+  const own = pick(order, names.purchaseFields);
+  const params = within({ ...own, ...order, ...own }, names.purchaseParams); // GA4's own come first
+  const currency = String(params['currency']).toUpperCase();
+  const isWhole = 'transaction_id' in params && 'value' in params && /^[A-Z]{3}$/.test(currency);
+  insist(isWhole, 'an order needs an order_id, a total or revenue, and a currency such as USD');
+  return { ...params, currency, items: Array.isArray(products) ? products.map(itemOf) : [] };
+};
+
+/** The request's part and the event's. A device is the client, whoever uses it. */
+const sent = (event: TrackEvent | PageEvent, name: string, params: JsonObject) => {
+  const { anonymousId, userId, timestamp, receivedAt } = event;
+  const user = { client_id: named(anonymousId ?? userId), user_id: userId && named(userId) };
+  const timestamp_micros = Math.min(Date.parse(timestamp), Date.parse(receivedAt)) * 1_000;
+  return { user, event: { name: allowed(name, names.events), timestamp_micros, params } };
+};
+
+export const googleAnalytics4 = defineDestination({
+  type: 'google-analytics-4',
+  name: 'Google Analytics 4',
+  otherNames: ['Actions Google Analytic 4'],
+  docs: 'https://developers.google.com/analytics/devguides/collection/protocol/ga4/reference',
+  notes: names.notes,
+  settings: z.strictObject({
+    measurementId: z.string().regex(/^G-\w+$/, 'must be the id of a web stream, G-…'),
+    apiSecret: secret(/^\S+$/, 'must be an API secret of the Measurement Protocol'),
+  }),
+  events: {
+    track: (event) =>
+      event.event === 'Order Completed'
+        ? sent(event, 'purchase', purchaseOf(event.properties))
+        : sent(event, underscored(event.event), within(event.properties, names.params)),
+    page: (event) => {
+      const page = { ...objectOf(event.context['page']), ...event.properties };
+      return sent(event, 'page_view', within(rename(page, names.pageFields), names.params));
+    },
+  },
+  maxAgeMs: 72 * 3_600_000,
+  batch: { max: 25, maxBytes: 129_999, groupBy: ({ user }) => JSON.stringify(user) },
+  request: (items, { measurementId, apiSecret }) => {
+    const query = `measurement_id=${measurementId}&api_secret=${encodeURIComponent(apiSecret)}`;
+    const body = { ...items[0]!.user, events: items.map(({ event }) => event) };
+    return post(`https://www.google-analytics.com/mp/collect?${query}`, body);
+  },
+});

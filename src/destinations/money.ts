@@ -1,0 +1,26 @@
+import { insist } from './define.ts';
+
+/**
+ * An amount in decimal units of its currency, as Segment's events have it: a number, or a text that
+ * holds one, with or without a dollar sign. Absent, null or empty: undefined.
+ * @throws Error where it is something else
+ */
+export const amount = (value: unknown): number | undefined => {
+  if (value === undefined || value === null || value === '') return undefined;
+  const isText = typeof value === 'string' && /^\s*-?\$?\d+(\.\d+)?\s*$/.test(value);
+  const units = isText ? Number(value.replace('$', '')) : value;
+  insist(typeof units === 'number' && Number.isFinite(units), 'an amount of money is not a number');
+  return units;
+};
+
+/**
+ * An amount in hundredths, rounded half away from zero. It is shifted as decimal text: 1.005 × 100
+ * is 100.49999999999999 as floats go.
+ * @throws Error where the integer would not be exact
+ */
+export const hundredths = (units: number): number => {
+  const [digits, exponent = '0'] = String(Math.abs(units)).split('e');
+  const whole = Math.round(Number(`${digits!}e${Number(exponent) + 2}`));
+  insist(Number.isSafeInteger(whole), 'an amount of money is too large');
+  return units < 0 && whole > 0 ? -whole : whole;
+};

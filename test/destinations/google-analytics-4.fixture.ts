@@ -1,0 +1,343 @@
+import type { PartnerResponse } from '../../src/destinations/define.ts';
+import type { JsonObject } from '../../src/event.ts';
+import { pageEvent, trackEvent, without } from '../support/events.ts';
+import type { DestinationFixture, Provenance } from './fixture.ts';
+
+const documented = (reference: string): Provenance => ({
+  from: 'documented',
+  reference,
+  date: '2026-11-22',
+});
+const reference = documented(
+  'Measurement Protocol reference, https://developers.google.com/analytics/devguides/collection/protocol/ga4/reference',
+);
+const sending = documented(
+  'Send Measurement Protocol events, https://developers.google.com/analytics/devguides/collection/protocol/ga4/sending-events',
+);
+const purchase = documented(
+  'Measurement Protocol events: purchase, https://developers.google.com/analytics/devguides/collection/protocol/ga4/reference/events#purchase',
+);
+
+const settings = { measurementId: 'G-7RQ1DC0LXN', apiSecret: 'qL3vXw_9T2+K/a&b' };
+
+const collect = (body: JsonObject) => ({
+  method: 'POST' as const,
+  url: 'https://www.google-analytics.com/mp/collect?measurement_id=G-7RQ1DC0LXN&api_secret=qL3vXw_9T2%2BK%2Fa%26b',
+  headers: { 'content-type': 'application/json' },
+  body,
+});
+
+/** What the shared parts of the built events come to. */
+const jane = { client_id: '0c5f8a3e-1f6b-4f0e-9a41-5a1f8c7d2b60', user_id: 'jane-17' };
+const timestamp_micros = 1_772_618_370_250_000;
+const engagement_time_msec = 1;
+
+const answer = (status: number, body = '', headers = {}): PartnerResponse => ({
+  status,
+  headers,
+  body,
+});
+const delivered = { kind: 'delivered' } as const;
+const order = (properties: JsonObject) =>
+  trackEvent({
+    event: 'Order Completed',
+    properties: { order_id: 'o-17', total: 27.5, currency: 'USD', ...properties },
+  });
+
+const noName = (name: string): string =>
+  `${name} is no name of an event for GA4: 1 to 40 letters, digits and _, none that is reserved`;
+const noOrder = 'an order needs an order_id, a total or revenue, and a currency such as USD';
+
+export const fixture: DestinationFixture = {
+  settings,
+  secrets: ['apiSecret'],
+  attempt: { time: 1_772_618_520_900 },
+  requests: [
+    {
+      title: 'the events of one person share a request, each with its own time',
+      provenance: sending,
+      events: [trackEvent(), pageEvent({ timestamp: '2026-03-04T09:59:31.250Z' })],
+      request: collect({
+        ...jane,
+        events: [
+          {
+            name: 'Article_Added',
+            timestamp_micros,
+            params: { engagement_time_msec, sku: 'G-32', price: 18.99 },
+          },
+          {
+            name: 'page_view',
+            timestamp_micros: timestamp_micros + 1_000_000,
+            params: {
+              engagement_time_msec,
+              page_location: 'https://shop.example/offers?p=2',
+              page_referrer: 'https://search.example/',
+              path: '/offers',
+            },
+          },
+        ],
+      }),
+    },
+    {
+      title: 'an unknown visitor is a client alone',
+      provenance: reference,
+      events: [without(trackEvent({ properties: {} }), 'userId')],
+      request: collect({
+        client_id: jane.client_id,
+        events: [{ name: 'Article_Added', timestamp_micros, params: { engagement_time_msec } }],
+      }),
+    },
+    {
+      title: 'a server knows no device: the user is the client',
+      provenance: reference,
+      events: [without(trackEvent({ properties: {} }), 'anonymousId')],
+      request: collect({
+        client_id: 'jane-17',
+        user_id: 'jane-17',
+        events: [{ name: 'Article_Added', timestamp_micros, params: { engagement_time_msec } }],
+      }),
+    },
+    {
+      title: 'nothing has happened after it was received',
+      provenance: sending,
+      events: [trackEvent({ properties: {}, timestamp: '2026-03-04T10:30:00.000Z' })],
+      request: collect({
+        ...jane,
+        events: [
+          {
+            name: 'Article_Added',
+            timestamp_micros: 1_772_618_372_000_000,
+            params: { engagement_time_msec },
+          },
+        ],
+      }),
+    },
+    {
+      title: 'an order is a purchase, in decimal units',
+      provenance: purchase,
+      events: [
+        order({
+          order_id: 17,
+          total: '$27.50',
+          revenue: 25,
+          currency: 'eur',
+          tax: '2',
+          shipping: 0.5,
+          coupon: 'SPRING',
+          checkout_id: 'c-3',
+          products: [
+            {
+              product_id: 4_711,
+              sku: 'G-32',
+              name: 'Backpack',
+              brand: 'Alp',
+              category: 'Bags',
+              variant: 'blue',
+              price: '10.00',
+              quantity: 2,
+              position: 1,
+              image_url: 'https://shop.example/g-32.png',
+            },
+            { sku: 'G-33', price: null, quantity: 1, sizes: ['S'] },
+          ],
+        }),
+      ],
+      request: collect({
+        ...jane,
+        events: [
+          {
+            name: 'purchase',
+            timestamp_micros,
+            params: {
+              engagement_time_msec,
+              transaction_id: '17',
+              value: 27.5,
+              currency: 'EUR',
+              revenue: 25,
+              tax: 2,
+              shipping: 0.5,
+              coupon: 'SPRING',
+              checkout_id: 'c-3',
+              items: [
+                {
+                  item_id: '4711',
+                  item_name: 'Backpack',
+                  item_brand: 'Alp',
+                  item_category: 'Bags',
+                  item_variant: 'blue',
+                  price: 10,
+                  quantity: 2,
+                  index: 1,
+                },
+                { item_id: 'G-33', quantity: 1 },
+              ],
+            },
+          },
+        ],
+      }),
+    },
+    {
+      title: 'an order of many properties keeps what makes it one, and 25 params',
+      provenance: purchase,
+      events: [
+        order({
+          ...Object.fromEntries(Array.from({ length: 30 }, (_, at) => [`p${at}`, at])),
+          order_id: 'o-18',
+          total: undefined,
+          revenue: 25,
+        }),
+      ],
+      request: collect({
+        ...jane,
+        events: [
+          {
+            name: 'purchase',
+            timestamp_micros,
+            params: {
+              engagement_time_msec,
+              transaction_id: 'o-18',
+              value: 25,
+              currency: 'USD',
+              ...Object.fromEntries(Array.from({ length: 20 }, (_, at) => [`p${at}`, at])),
+              items: [],
+            },
+          },
+        ],
+      }),
+    },
+    {
+      title: 'what a param cannot be is left out, long texts are cut',
+      provenance: sending,
+      events: [
+        trackEvent({
+          event: ' Plan  Changed ',
+          properties: {
+            constructor: 'a property like any other',
+            nothing: null,
+            empty: '',
+            list: [1, 2],
+            nested: { a: 1 },
+            infinite: Infinity,
+            _hidden: 1,
+            ga_id: 1,
+            google_x: 1,
+            firebase_x: 1,
+            firebase_conversion: 1,
+            'gtag.x': 1,
+            '2nd': 1,
+            süss: 1,
+            ['n'.repeat(41)]: 1,
+            ['n'.repeat(40)]: 1,
+            'new plan': 'plus',
+            new_plan: 'the first of one name counts',
+            isTrial: false,
+            note: 'x'.repeat(101),
+            torn: `${'x'.repeat(99)}😀`,
+            page_title: 't'.repeat(301),
+            engagement_time_msec: 1_200,
+          },
+        }),
+      ],
+      request: collect({
+        ...jane,
+        events: [
+          {
+            name: 'Plan_Changed',
+            timestamp_micros,
+            params: {
+              engagement_time_msec: 1_200,
+              constructor: 'a property like any other',
+              ['n'.repeat(40)]: 1,
+              new_plan: 'plus',
+              isTrial: false,
+              note: 'x'.repeat(100),
+              torn: 'x'.repeat(99),
+              page_title: 't'.repeat(300),
+            },
+          },
+        ],
+      }),
+    },
+    {
+      title: 'a page speaks for itself before its context does',
+      provenance: sending,
+      events: [
+        pageEvent({
+          context: { page: { url: 'https://a.example/', title: 'A', search: '?a' } },
+          properties: {
+            url: `https://b.example/${'b'.repeat(1_000)}`,
+            referrer: `https://c.example/${'c'.repeat(500)}`,
+          },
+        }),
+      ],
+      request: collect({
+        ...jane,
+        events: [
+          {
+            name: 'page_view',
+            timestamp_micros,
+            params: {
+              engagement_time_msec,
+              page_location: `https://b.example/${'b'.repeat(982)}`,
+              page_referrer: `https://c.example/${'c'.repeat(402)}`,
+              page_title: 'A',
+              search: '?a',
+            },
+          },
+        ],
+      }),
+    },
+  ],
+  unmappable: [
+    ...['session_start', 'ad_impression', 'error', 'ga_event', 'google_event', 'firebase_event']
+      .concat(['_event', 'gtag.event', '1st_event', 'sign-up', 'Größe', 'n'.repeat(41)])
+      .map((event) => ({ event: trackEvent({ event }), reason: noName(event) })),
+    { event: trackEvent({ anonymousId: 'null' }), reason: 'the id "null" names nobody' },
+    { event: pageEvent({ userId: 'undefined' }), reason: 'the id "undefined" names nobody' },
+    { event: order({ order_id: undefined }), reason: noOrder },
+    { event: order({ order_id: { id: 17 } }), reason: noOrder },
+    { event: order({ total: null }), reason: noOrder },
+    { event: order({ currency: undefined }), reason: noOrder },
+    { event: order({ currency: 'Franken' }), reason: noOrder },
+    { event: order({ total: 'much' }), reason: 'an amount of money is not a number' },
+    {
+      event: order({ products: [{ product_id: 'p-1' }, { price: 5 }] }),
+      reason: 'a product has no product_id, sku or name',
+    },
+  ],
+  responses: [
+    {
+      title: '204 whatever it thinks of them',
+      provenance: reference,
+      events: [trackEvent(), pageEvent()],
+      response: answer(204),
+      verdicts: [delivered, delivered],
+    },
+    {
+      title: 'no 2xx: the request itself is wrong, and is not to be repeated',
+      provenance: reference,
+      events: [trackEvent()],
+      response: answer(404, 'Not Found'),
+      verdicts: [{ kind: 'rejected', reason: '404 Not Found' }],
+    },
+    {
+      title: 'a server that is busy',
+      provenance: documented(
+        'Retry-After, https://www.rfc-editor.org/rfc/rfc9110#field.retry-after',
+      ),
+      events: [trackEvent(), pageEvent()],
+      response: answer(503, 'busy', { 'retry-after': '30' }),
+      verdicts: [
+        { kind: 'retry', reason: '503 busy', retryAfterMs: 30_000 },
+        { kind: 'retry', reason: '503 busy', retryAfterMs: 30_000 },
+      ],
+    },
+  ],
+  mistakes: [
+    { settings: { apiSecret: settings.apiSecret }, path: 'measurementId' },
+    { settings: { ...settings, measurementId: 'UA-1234-1' }, path: 'measurementId' },
+    { settings: { measurementId: settings.measurementId }, path: 'apiSecret' },
+    { settings: { ...settings, apiSecret: 'a secret' }, path: 'apiSecret' },
+  ],
+  dedupeKeys: 'none',
+};
