@@ -6,9 +6,11 @@ import { createCoalescer } from './api/coalescer.ts';
 import { listen } from './api/server.ts';
 import { createBatchStarter } from './api/start-batch.ts';
 import type { Config } from './config.ts';
+import { destinationQueue } from './delivery.ts';
 import type { Destination } from './destinations/destination.ts';
 import type { Logger } from './log.ts';
 import { createMetrics } from './metrics.ts';
+import { watchBacklog } from './temporal/backlog.ts';
 import { connect, type TemporalTarget } from './temporal/connect.ts';
 import { dataConverter } from './temporal/data-converter.ts';
 import { createPollerCheck } from './temporal/pollers.ts';
@@ -82,6 +84,15 @@ export const startService = async (
   };
   if (parts.api === undefined) return { stop: stopWorkers };
 
+  const endWatch =
+    parts.destinations.length > 0
+      ? () => undefined
+      : watchBacklog({
+          connection,
+          namespace,
+          queues: config.destinations.map(({ name }) => destinationQueue(name)),
+          observe: lag.observe,
+        });
   const client = new Client({ connection, namespace, dataConverter });
   const coalescer = createCoalescer({
     start: createBatchStarter(client, config.destinations),
@@ -111,10 +122,12 @@ export const startService = async (
       url: server.url,
       stop: async () => {
         await server.close();
+        endWatch();
         await stopWorkers();
       },
     };
   } catch (error) {
+    endWatch();
     await stopWorkers();
     throw error;
   }

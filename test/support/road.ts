@@ -48,10 +48,13 @@ export const openRoad = async ({
   destinations,
   sources = ['website'],
   allowPrivate = true,
+  attended = true,
 }: {
   destinations: readonly DestinationEntry[];
   sources?: readonly string[];
   allowPrivate?: boolean;
+  /** Whether the destinations have workers. */
+  attended?: boolean;
 }): Promise<Road> => {
   const unique = randomUUID().slice(0, 8);
   const name = (destination: string): string => `${destination}-${unique}`;
@@ -75,7 +78,7 @@ export const openRoad = async ({
       log,
       stations: [
         workflowStation(workflowBundle, `batches-${unique}`),
-        ...config.destinations.map((destination) =>
+        ...(attended ? config.destinations : []).map((destination) =>
           destinationStation({
             destination,
             readBatch: createBatchReader({
