@@ -2,6 +2,7 @@ import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { AcceptedEvent, SourceEvents } from '../temporal/events-encoding.ts';
 import { BatchTooLarge, type StartBatch } from './start-batch.ts';
+import { createWaitingLine, type LineLimits, type Waiting } from './waiting-line.ts';
 
 /** Takes requests' events, and starts batches of them. */
 export interface Coalescer {
@@ -30,13 +31,7 @@ export class Overloaded extends Error {
 }
 
 /** Bounds and paces; bytes are of JSON text, which is about what the memory holds. */
-export interface CoalescerLimits {
-  /** Most events of a batch; at least as many as one request may bring. */
-  events: number;
-  /** Most bytes of a batch, unless one request alone has more. */
-  bytes: number;
-  /** A source with so many events waiting gets batches of its own. */
-  ownBatchEvents: number;
+export interface CoalescerLimits extends LineLimits {
   /** Least time between two starts under load, and the most when the cluster is behind, in ms. */
   shortestGapMs: number;
   longestGapMs: number;
@@ -63,22 +58,6 @@ export const defaultLimits: CoalescerLimits = {
   heldBytesOfSource: 32 * 1024 * 1024,
   patienceMs: 4_000,
 };
-
-/** One request's events, waiting to be started. */
-interface Waiting {
-  source: string;
-  events: readonly AcceptedEvent[];
-  bytes: number;
-  since: number;
-  resolve: (batch: string) => void;
-  reject: (error: Error) => void;
-}
-
-interface SourceQueue {
-  requests: Waiting[];
-  events: number;
-  bytes: number;
-}
 
 const retryAfterSeconds = 2;
 
@@ -113,13 +92,11 @@ export const createCoalescer = ({
   log: Logger;
   limits?: CoalescerLimits;
 }): Coalescer => {
-  // In the order of turns: who was served goes to the end.
-  const queues = new Map<string, SourceQueue>();
+  const line = createWaitingLine(limits);
   const heldOf = new Map<string, number>();
   let held = 0;
   let starting = 0;
   let lastStart = -Infinity;
-  let sharedTurn = true;
   let timer: NodeJS.Timeout | undefined;
 
   const hold = (source: string, bytes: number): void => {
@@ -127,49 +104,6 @@ export const createCoalescer = ({
     const ofSource = (heldOf.get(source) ?? 0) + bytes;
     if (ofSource === 0) heldOf.delete(source);
     else heldOf.set(source, ofSource);
-  };
-
-  const take = (source: string, queue: SourceQueue): Waiting => {
-    const request = queue.requests.shift()!;
-    queue.events -= request.events.length;
-    queue.bytes -= request.bytes;
-    queues.delete(source);
-    if (queue.requests.length > 0) queues.set(source, queue);
-    return request;
-  };
-
-  /** Takes requests of these sources in turn, one of each at a time, until a batch is full. */
-  const fill = (sources: readonly string[]): Waiting[] => {
-    const batch: Waiting[] = [];
-    let events = 0;
-    let bytes = 0;
-    let open = sources;
-    while (open.length > 0) {
-      open = open.filter((source) => {
-        const queue = queues.get(source);
-        const next = queue?.requests[0];
-        if (queue === undefined || next === undefined) return false;
-        const fits =
-          events + next.events.length <= limits.events && bytes + next.bytes <= limits.bytes;
-        if (!fits && batch.length > 0) return false;
-        batch.push(take(source, queue));
-        events += next.events.length;
-        bytes += next.bytes;
-        return true;
-      });
-    }
-    return batch;
-  };
-
-  const nextBatch = (): Waiting[] => {
-    const busy: string[] = [];
-    const others: string[] = [];
-    for (const [source, { events }] of queues) {
-      (events >= limits.ownBatchEvents ? busy : others).push(source);
-    }
-    const shared = others.length > 0 && (sharedTurn || busy.length === 0);
-    sharedTurn = !shared;
-    return fill(shared ? others : busy.slice(0, 1));
   };
 
   const settle = (requests: readonly Waiting[], tell: (request: Waiting) => void): void => {
@@ -213,29 +147,9 @@ export const createCoalescer = ({
   const giveBackOverdue = (): void => {
     if (now() - lookedForOverdue < limits.patienceMs / 16) return;
     lookedForOverdue = now();
-    const overdue = [...queues].flatMap(([source, queue]) => {
-      const requests: Waiting[] = [];
-      while (
-        queue.requests[0] !== undefined &&
-        now() - queue.requests[0].since > limits.patienceMs
-      ) {
-        requests.push(take(source, queue));
-      }
-      return requests;
-    });
+    const overdue = line.takeOlderThan(now() - limits.patienceMs);
     const refusal = new Overloaded(503, 'Events could not be stored in time', retryAfterSeconds);
     settle(overdue, ({ reject }) => reject(refusal));
-  };
-
-  const isFull = (): boolean => {
-    let events = 0;
-    let bytes = 0;
-    for (const queue of queues.values()) {
-      events += queue.events;
-      bytes += queue.bytes;
-      if (events >= limits.events || bytes >= limits.bytes) return true;
-    }
-    return false;
   };
 
   const gapMs = (): number => Math.min(limits.shortestGapMs + lagMs(), limits.longestGapMs);
@@ -245,15 +159,15 @@ export const createCoalescer = ({
     clearTimeout(timer);
     timer = undefined;
     giveBackOverdue();
-    while (queues.size > 0) {
-      const wait = isFull() ? 0 : lastStart + gapMs() - now();
+    while (!line.isEmpty()) {
+      const wait = line.isFull() ? 0 : lastStart + gapMs() - now();
       if (starting >= limits.starts || wait > 0) {
         timer = setTimeout(flush, starting >= limits.starts ? limits.longestGapMs : wait);
         return;
       }
       lastStart = now();
       starting += 1;
-      void run(nextBatch()).finally(() => {
+      void run(line.nextBatch()).finally(() => {
         starting -= 1;
         flush();
       });
@@ -279,11 +193,7 @@ export const createCoalescer = ({
       if (refused !== undefined) return Promise.reject(refused);
       hold(source, bytes);
       const durable = new Promise<string>((resolve, reject) => {
-        const queue = queues.get(source) ?? { requests: [], events: 0, bytes: 0 };
-        queue.requests.push({ source, events, bytes, since: now(), resolve, reject });
-        queue.events += events.length;
-        queue.bytes += bytes;
-        queues.set(source, queue);
+        line.add({ source, events, bytes, since: now(), resolve, reject });
       });
       if (!flushSoon) {
         // Requests that are read in the same turn of the event loop share a batch even when idle.

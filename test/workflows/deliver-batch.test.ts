@@ -48,8 +48,10 @@ const record = async (name: string, batch: WorkflowHandle): Promise<void> => {
   if (process.env['RECORD_HISTORIES'] === undefined) return;
   const folder = resolve(import.meta.dirname, 'histories');
   mkdirSync(folder, { recursive: true });
-  const history = historyToJSON(await batch.fetchHistory());
-  writeFileSync(join(folder, `${name}.json`), history.replace(/\b\d+@[\w.-]+/g, 'a-worker'));
+  const history = historyToJSON(await batch.fetchHistory())
+    .replace(/\b\d+@[\w.-]+/g, 'a-worker')
+    .replaceAll(resolve(import.meta.dirname, '../..'), '/app');
+  writeFileSync(join(folder, `${name}.json`), history);
 };
 
 test('delivers to every planned destination, and ends with their receipts', async () => {
