@@ -9,7 +9,8 @@ interface Setting {
   schema: Record<string, unknown>;
 }
 
-const settingsOf = (type: DestinationType): Setting[] => {
+/** A type's settings, from its schema. */
+export const settingsOf = (type: DestinationType): Setting[] => {
   const { properties = {}, required = [] } = z.toJSONSchema(type.settings, { io: 'input' });
   return Object.entries(properties).map(([name, property]) => {
     const { secret, ...schema } = property as Record<string, unknown>;
@@ -31,6 +32,8 @@ export const describeTypes = (types: readonly DestinationType[], json: boolean):
           type: type.type,
           name: type.name,
           docs: type.docs,
+          otherNames: type.otherNames ?? [],
+          notes: type.notes,
           events: Object.keys(type.events),
           settings: settingsOf(type),
         })),
@@ -40,8 +43,10 @@ export const describeTypes = (types: readonly DestinationType[], json: boolean):
     : types
         .map(
           (type) =>
-            `${type.type} (${type.name}): ${Object.keys(type.events).join(', ')}\n` +
+            `${type.type} (${[type.name, ...(type.otherNames ?? [])].join(', ')}): ` +
+            `${Object.keys(type.events).join(', ')}\n` +
             `  ${type.docs}\n` +
+            (type.notes === undefined ? '' : `  ${type.notes}\n`) +
             settingsOf(type).map(line).join(''),
         )
         .join('\n');

@@ -382,11 +382,18 @@ describe('finding the file', () => {
     const { config, place } = loadConfig(undefined, {});
     expect(place).toBe('the demo');
     expect(config.sources).toEqual([{ name: 'website', writeKey: 'demo-write-key' }]);
-    expect(config.destinations.map(({ name }) => name)).toEqual(['mixpanel', 'webhook']);
+    expect(config.destinations.map(({ name }) => name)).toEqual([
+      'google-analytics',
+      'mixpanel',
+      'optimizely',
+      'webhook',
+    ]);
     expect(config).toMatchObject({ allowPrivate: true, sandbox: { port: 3001 } });
     expect(loadConfig(undefined, { SANDBOX_PORT: '4001' }).config).toMatchObject({
       sandbox: { port: 4001 },
-      destinations: [{ endpoint: 'http://127.0.0.1:4001' }, {}],
+      destinations: Array.from({ length: 3 }, () => ({ endpoint: 'http://127.0.0.1:4001' })).concat(
+        {} as never,
+      ),
     });
   });
 

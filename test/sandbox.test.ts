@@ -1,12 +1,14 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { createServer } from 'node:net';
 import { chunk } from '../src/activities/chunk.ts';
-import type { PartnerRequest } from '../src/destinations/define.ts';
+import type { DestinationType, PartnerRequest } from '../src/destinations/define.ts';
+import { googleAnalytics4 } from '../src/destinations/google-analytics-4.ts';
 import { mixpanel } from '../src/destinations/mixpanel.ts';
+import { optimizely } from '../src/destinations/optimizely.ts';
 import { sign, webhook } from '../src/destinations/webhook.ts';
 import type { Event, JsonObject } from '../src/event.ts';
 import { createLog } from '../src/log.ts';
-import type { Arrival, Counts } from '../src/sandbox/arrivals.ts';
+import { partnerNames, type Arrival, type Counts } from '../src/sandbox/arrivals.ts';
 import { createSandbox } from '../src/sandbox/sandbox.ts';
 import { UserError } from '../src/user-error.ts';
 import { eventBuilders, identifyEvent, trackEvent } from './support/events.ts';
@@ -28,7 +30,7 @@ interface Answered {
 }
 const answered = async (response: Response): Promise<Answered> => ({
   status: response.status,
-  body: (await response.json()) as JsonObject,
+  body: response.status === 204 ? {} : ((await response.json()) as JsonObject),
 });
 const get = async (path: string): Promise<Answered> => answered(await fetch(url + path));
 const post = async (path: string, body: unknown, headers = {}): Promise<Answered> =>
@@ -55,25 +57,51 @@ const deliver = async (request: PartnerRequest): Promise<Answered> => {
   return post(pathname + search, request.body, request.headers);
 };
 
+/** Sends an event of each type that a destination type supports, and what more is given. */
+const deliverAll = async (
+  type: DestinationType,
+  given: JsonObject,
+  more: readonly Event[] = [],
+): Promise<number[]> => {
+  const settings = type.settings.parse(given);
+  const timestamp = new Date().toISOString();
+  const events = Object.values(eventBuilders)
+    .map((build) => (build as (given: JsonObject) => Event)({ timestamp, receivedAt: timestamp }))
+    .filter((event) => type.events[event.type] !== undefined);
+  const items = [...events, ...more].map((event, place) => ({
+    place,
+    item: (type.events[event.type] as (event: Event, settings: JsonObject) => unknown)(
+      event,
+      settings,
+    ),
+  }));
+  const statuses: number[] = [];
+  for (const placed of chunk(type, items)) {
+    const sent = placed.map(({ item }) => item);
+    statuses.push((await deliver(type.request(sent, settings, { time: 0 }))).status);
+  }
+  return statuses;
+};
+
+/** An order as Segment's specification has it. */
+const order = (messageId: string): Event =>
+  trackEvent({
+    messageId,
+    event: 'Order Completed',
+    timestamp: new Date().toISOString(),
+    receivedAt: new Date().toISOString(),
+    properties: {
+      order_id: 'o-17',
+      total: 27.5,
+      revenue: 25,
+      currency: 'USD',
+      products: [{ product_id: 'p-1', name: 'Backpack', price: 10, quantity: 2 }],
+    },
+  });
+
 describe('Mixpanel', () => {
   test('takes all that our destination type sends', async () => {
-    const settings = mixpanel.settings.parse({ projectToken: 'tok-3n' });
-    const events = Object.values(eventBuilders).map((build) =>
-      (build as (given: JsonObject) => Event)({ timestamp: new Date().toISOString() }),
-    );
-    const items = events.map((event, place) => ({
-      place,
-      item: (mixpanel.events[event.type] as (event: Event, settings: JsonObject) => unknown)(
-        event,
-        settings,
-      ),
-    }));
-    for (const placed of chunk(mixpanel, items)) {
-      const sent = placed.map(({ item }) => item);
-      expect(await deliver(mixpanel.request(sent, settings, { time: 0 }))).toMatchObject({
-        status: 200,
-      });
-    }
+    expect(await deliverAll(mixpanel, { projectToken: 'tok-3n' })).toEqual([200, 200, 200]);
     const { counts, arrivals } = await received('mixpanel');
     expect(counts.mixpanel).toEqual({ accepted: 6, duplicate: 0, rejected: 0 });
     expect(arrivals.map(({ kind }) => kind).sort()).toEqual([
@@ -205,6 +233,231 @@ describe('Mixpanel', () => {
   });
 });
 
+describe('Google Analytics 4', () => {
+  const settings = { measurementId: 'G-7RQ1DC0LXN', apiSecret: 'tok-4n' };
+  const collect = async (content: unknown, query = 'measurement_id=G-1&api_secret=x') => {
+    expect(await post(`/mp/collect?${query}`, content)).toEqual({ status: 204, body: {} });
+    return (await received('google-analytics-4')).arrivals[0]!;
+  };
+  const event = (params: JsonObject = {}, name: unknown = 'Article_Added') => ({
+    client_id: 'jane',
+    events: [{ name, params: { engagement_time_msec: 1, ...params } }],
+  });
+
+  test('finds nothing wrong with what our destination type sends, and knows an order again', async () => {
+    expect(await deliverAll(googleAnalytics4, settings, [order('m-1'), order('m-2')])).toEqual([
+      204,
+    ]);
+    const { counts, arrivals } = await received('google-analytics-4');
+    expect(counts['google-analytics-4']).toEqual({ accepted: 3, duplicate: 1, rejected: 0 });
+    expect(arrivals.map(({ name }) => name)).toEqual([
+      'purchase',
+      'purchase',
+      'page_view',
+      'Article_Added',
+    ]);
+    expect(arrivals.map(({ reason }) => reason)).toEqual([
+      undefined,
+      undefined,
+      undefined,
+      undefined,
+    ]);
+    expect(arrivals[0]!.ids).toEqual({
+      client_id: '0c5f8a3e-1f6b-4f0e-9a41-5a1f8c7d2b60',
+      user_id: 'jane-17',
+      transaction_id: 'o-17',
+    });
+    expect(JSON.stringify(arrivals)).not.toContain('tok-4n');
+  });
+
+  const drops: [string, unknown, string][] = [
+    ['no JSON', '{', 'the body is no JSON object'],
+    ['no client', { ...event(), client_id: '' }, 'no client_id'],
+    ['no events', { client_id: 'jane', events: [] }, 'no events'],
+    [
+      '26 events',
+      { client_id: 'jane', events: Array(26).fill({ name: 'a' }) },
+      'more than 25 events',
+    ],
+    ['too many bytes', event({ text: 'x'.repeat(130_000) }), 'the body has 130000 bytes or more'],
+    [
+      '26 user properties',
+      {
+        ...event(),
+        user_properties: Object.fromEntries(Array.from({ length: 26 }, (_, at) => [`p${at}`, at])),
+      },
+      'more than 25 user properties',
+    ],
+    ['an event that is none', { client_id: 'jane', events: [5] }, 'the event is no object'],
+    ['a name with a space', event({}, 'Article Added'), 'no name that an event may have'],
+    ['a name with a reserved prefix', event({}, 'ga_added'), 'no name that an event may have'],
+    ['a reserved name', event({}, 'session_start'), 'the name session_start is reserved'],
+    [
+      '26 params',
+      event(Object.fromEntries(Array.from({ length: 25 }, (_, at) => [`p${at}`, at]))),
+      '26 params, of 25 at most',
+    ],
+  ];
+  test.each(drops)('says 204 to %s, and drops it', async (_, content, why) => {
+    expect(await collect(content)).toMatchObject({
+      verdict: 'rejected',
+      reason: `answered 204, and dropped: ${why}`,
+    });
+  });
+
+  test('says 204 to nobody', async () => {
+    for (const query of [
+      '',
+      'measurement_id=G-1',
+      'api_secret=x',
+      'measurement_id=1&api_secret=x',
+    ]) {
+      expect(await collect(event(), query)).toMatchObject({ verdict: 'rejected' });
+    }
+  });
+
+  test('tells what it takes an event without', async () => {
+    const told = await collect({
+      client_id: 'jane',
+      timestamp_micros: (Date.now() - 73 * 3_600_000) * 1_000,
+      events: [
+        {
+          name: 'purchase',
+          params: {
+            list: [1],
+            none: null,
+            ga_x: 1,
+            long: 'x'.repeat(101),
+            page_location: 'x'.repeat(1_000),
+            items: [{ item_id: 'p-1', nested: {} }, { price: 1 }],
+          },
+        },
+      ],
+    });
+    expect(told).toMatchObject({ verdict: 'accepted', name: 'purchase' });
+    expect(told.reason!.split('; ')).toEqual([
+      'list is null, a list or an object',
+      'none is null, a list or an object',
+      'ga_x is no name of a param',
+      'long has more than 100 characters',
+      'no transaction_id',
+      'no value in numbers',
+      'no currency',
+      'nested is null, a list or an object',
+      'an item without item_id and item_name',
+      'no engagement_time_msec',
+      'older than 72 h: its time is changed',
+    ]);
+  });
+});
+
+describe('Optimizely', () => {
+  const strict = { 'x-optimizely-strict': 'true' };
+  const conversion = (given: JsonObject = {}) => ({
+    key: 'Article Added',
+    uuid: 'u-1',
+    timestamp: 1_772_618_370_250,
+    ...given,
+  });
+  const visitor = (...events: unknown[]) => ({ visitor_id: 'jane', snapshots: [{ events }] });
+  const batch = (...visitors: unknown[]) => ({ account_id: '17', visitors });
+
+  test('takes all that our destination type sends, and knows it again', async () => {
+    for (const [accepted, duplicate] of [
+      [2, 0],
+      [2, 2],
+    ]) {
+      expect(await deliverAll(optimizely, { accountId: '17' }, [order('m-1')])).toEqual([204]);
+      const { counts } = await received();
+      expect(counts.optimizely).toEqual({ accepted, duplicate, rejected: 0 });
+    }
+    const { arrivals } = await received('optimizely');
+    expect(arrivals[0]).toMatchObject({
+      kind: 'conversion',
+      name: 'Order Completed',
+      ids: { visitor_id: 'jane-17', uuid: 'c021ec6c-8f8f-521e-87d7-ea93aa5cd714' },
+      content: { revenue: 2_500 },
+    });
+  });
+
+  const faults: [string, unknown, string][] = [
+    ['no JSON', '{', 'batch: must be an object'],
+    ['no account', { visitors: [] }, 'batch.account_id: is required'],
+    ['an account in numbers', { ...batch(), account_id: 17 }, 'batch.account_id: must be text'],
+    ['no visitor_id', batch({ snapshots: [] }), 'visitors[0].visitor_id: is required'],
+    ['no snapshots', batch({ visitor_id: 'jane' }), 'visitors[0].snapshots: is required'],
+    [
+      'no uuid',
+      batch(visitor(conversion({ uuid: undefined }))),
+      'visitors[0].snapshots[0].events[0].uuid: is required',
+    ],
+    [
+      'revenue in decimal units',
+      batch(visitor(conversion(), conversion({ revenue: 19.99 }))),
+      'visitors[0].snapshots[0].events[1].revenue: must be integer',
+    ],
+    [
+      'a time as text',
+      batch(visitor(conversion({ timestamp: '2026-03-04' }))),
+      'visitors[0].snapshots[0].events[0].timestamp: must be integer',
+    ],
+    [
+      'a tag that is a list',
+      batch(visitor(conversion({ tags: { sizes: ['S'] } }))),
+      'visitors[0].snapshots[0].events[0].tags.sizes: must be scalar',
+    ],
+    [
+      'a property that is no text',
+      batch(visitor(conversion({ properties: { size: 1 } }))),
+      'visitors[0].snapshots[0].events[0].properties.size: must be text',
+    ],
+    [
+      'a decision of nothing',
+      batch({ visitor_id: 'jane', snapshots: [{ events: [], decisions: [{}] }] }),
+      'visitors[0].snapshots[0].decisions[0].campaign_id: is required',
+    ],
+    [
+      'an attribute without a value',
+      batch({ ...visitor(conversion()), attributes: [{ type: 'custom' }] }),
+      'visitors[0].attributes[0].value: is required',
+    ],
+  ];
+  test.each(faults)('refuses, where it is strict, %s', async (_, content, fault) => {
+    expect(await post('/v1/events', content, strict)).toEqual({
+      status: 400,
+      body: { message: fault },
+    });
+  });
+
+  test('refuses the good with the bad, and takes none of them', async () => {
+    const content = batch(visitor(conversion()), visitor(conversion({ uuid: 5 })));
+    expect(await post('/v1/events', content, strict)).toMatchObject({ status: 400 });
+    expect((await received('optimizely')).arrivals).toMatchObject([
+      { verdict: 'rejected', reason: 'visitors[1].snapshots[0].events[0].uuid: must be text' },
+      { verdict: 'rejected', reason: 'refused for another of its request' },
+    ]);
+    expect(await post('/v1/events', batch(visitor(conversion())), strict)).toMatchObject({
+      status: 204,
+    });
+    expect((await received()).counts.optimizely).toMatchObject({ accepted: 1, duplicate: 0 });
+  });
+
+  test('drops in silence, where it is not strict', async () => {
+    const content = batch(visitor(conversion({ revenue: 19.99 })), visitor(conversion()));
+    expect(await post('/v1/events', content)).toEqual({ status: 204, body: {} });
+    const { arrivals } = await received('optimizely');
+    expect(arrivals.map(({ verdict }) => verdict)).toEqual(['accepted', 'rejected']);
+    expect(arrivals[1]!.reason).toBe(
+      'answered 204, and dropped: visitors[0].snapshots[0].events[0].revenue: must be integer',
+    );
+  });
+
+  test('refuses more bytes than it takes', async () => {
+    const content = batch(visitor(conversion({ tags: { text: 'x'.repeat(3_500_000) } })));
+    expect(await post('/v1/events', content, strict)).toMatchObject({ status: 400 });
+  });
+});
+
 describe('a receiver of webhooks', () => {
   const send = (event: Event, { time = Date.now(), secret = webhookSecret } = {}) =>
     deliver(webhook.request([event], { url: `${url}/webhook/any`, secret }, { time }));
@@ -287,10 +540,9 @@ describe('what arrived', () => {
     await post('/import?strict=1', [imported()]);
     expect((await fetch(`${url}/received`, { method: 'DELETE' })).status).toBe(204);
     expect(await received()).toEqual({
-      counts: {
-        mixpanel: { accepted: 0, duplicate: 0, rejected: 0 },
-        webhook: { accepted: 0, duplicate: 0, rejected: 0 },
-      },
+      counts: Object.fromEntries(
+        partnerNames.map((name) => [name, { accepted: 0, duplicate: 0, rejected: 0 }]),
+      ),
       arrivals: [],
     });
   });
@@ -307,7 +559,7 @@ describe('what arrived', () => {
     expect(await hear('\n\n')).toMatch(/^event: snapshot\ndata: .*before/);
     await post('/import?strict=1', [imported({ $insert_id: 'after' })]);
     expect(await hear('after')).toContain(
-      'event: arrivals\ndata: {"counts":{"mixpanel":{"accepted":2',
+      'event: arrivals\ndata: {"counts":{"google-analytics-4":{"accepted":0',
     );
     heard = '';
     await fetch(`${url}/received`, { method: 'DELETE' });
@@ -328,6 +580,7 @@ describe('the rest', () => {
     expect(page).not.toMatch(/(src|href)="?(https?:)?\/\//);
     expect(page).not.toMatch(/innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(/);
     expect(page).toContain('Nothing has arrived yet');
+    for (const name of partnerNames) expect(page).toContain(`data-show="${name}"`);
     expect(page).toContain('http://127.0.0.1:3000/v1/track');
   });
 

@@ -61,14 +61,15 @@ export const rename = (source: JsonObject, table: NamesByField): JsonObject =>
     Object.entries(source).map(([field, value]) => [said(table, field) ?? field, value]),
   );
 
+const isScalar = (value: unknown): value is Scalar =>
+  typeof value === 'string' || typeof value === 'boolean' || Number.isFinite(value);
+
 /** The fields that hold a text, a number or a boolean: without nulls, arrays and objects. */
-export const scalars = (source: JsonObject): Record<string, Scalar> =>
-  Object.fromEntries(
-    Object.entries(source).filter(
-      (field): field is [string, Scalar] =>
-        typeof field[1] === 'string' || typeof field[1] === 'boolean' || Number.isFinite(field[1]),
-    ),
-  );
+export const scalars = (source: JsonObject): Record<string, Scalar> => {
+  const held: Record<string, Scalar> = {};
+  for (const [field, value] of Object.entries(source)) if (isScalar(value)) held[field] = value;
+  return held;
+};
 
 /** A name with `_` for each space. */
 export const underscored = (name: string): string => name.trim().replace(/\s+/g, '_');

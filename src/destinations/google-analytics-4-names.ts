@@ -41,7 +41,7 @@ export const events: NameRule = {
 export const params: Limits = {
   always: { engagement_time_msec: 1 },
   most: 24, // 25, and one is kept for `items`
-  name: new RegExp(`^(?!${reservedPrefixes}|firebase_conversion$)[A-Za-z]\\w{0,39}$`),
+  name: new RegExp(`^(?!${reservedPrefixes})[A-Za-z]\\w{0,39}$`),
   longest: 100,
   longestOf: { page_location: 1_000, page_referrer: 420, page_title: 300 },
 };

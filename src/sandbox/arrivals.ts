@@ -1,5 +1,6 @@
-/** The partners that the sandbox plays. */
-export type PartnerName = 'mixpanel' | 'webhook';
+/** The partners that the sandbox plays, in the order of the page. */
+export const partnerNames = ['google-analytics-4', 'mixpanel', 'optimizely', 'webhook'] as const;
+export type PartnerName = (typeof partnerNames)[number];
 
 type Verdict = 'accepted' | 'duplicate' | 'rejected';
 
@@ -17,7 +18,7 @@ export interface Arrival {
   /** What names the event and its person there. */
   ids: Record<string, string>;
   verdict: Verdict;
-  /** Why it was rejected. */
+  /** Why it was rejected, or what of it is not taken. */
   reason?: string;
   content: unknown;
 }
@@ -37,10 +38,10 @@ export interface Arrivals {
   watch: (listener: (added?: readonly Arrival[]) => void) => () => void;
 }
 
-const noCounts = (): Counts => ({
-  mixpanel: { accepted: 0, duplicate: 0, rejected: 0 },
-  webhook: { accepted: 0, duplicate: 0, rejected: 0 },
-});
+const noCounts = (): Counts =>
+  Object.fromEntries(
+    partnerNames.map((name) => [name, { accepted: 0, duplicate: 0, rejected: 0 }]),
+  ) as Counts;
 
 /**
  * Keeps the last arrivals in memory.

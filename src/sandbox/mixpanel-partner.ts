@@ -1,6 +1,7 @@
 import type { JsonObject } from '../event.ts';
 import type { NewArrival } from './arrivals.ts';
 import {
+  createSeen,
   isObject,
   readJson,
   textsOf,
@@ -105,18 +106,10 @@ export const createMixpanelPartner = ({
   mostSeen: number;
   now: () => number;
 }): PlayedPartner => {
-  const seen = new Set<string>();
-  /** Whether an event came before; it is remembered. */
+  const isSeen = createSeen(mostSeen);
   const isRepeated = (record: JsonObject): boolean => {
     const { time, distinct_id, $insert_id } = record['properties'] as JsonObject;
-    const key = JSON.stringify([record['event'], time, distinct_id, $insert_id]);
-    if (seen.has(key)) return true;
-    seen.add(key);
-    for (const oldest of seen) {
-      if (seen.size <= mostSeen) break;
-      seen.delete(oldest);
-    }
-    return false;
+    return isSeen(JSON.stringify([record['event'], time, distinct_id, $insert_id]));
   };
 
   const judge = (path: string, record: unknown): Objection | undefined =>

@@ -12,7 +12,9 @@ const make = (tag, className, text) => {
   if (text !== undefined) element.textContent = text;
   return element;
 };
-const titles = { mixpanel: 'Mixpanel', webhook: 'Webhook' };
+const titles = Object.fromEntries(
+  [...document.querySelectorAll('[data-show]')].map(({ dataset, textContent }) =>
+    [dataset.show, textContent]));
 let shown = 'all';
 let paused = false;
 let waiting = [];

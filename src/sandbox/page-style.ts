@@ -51,7 +51,7 @@ nav .end { margin-left: auto; display: flex; gap: 8px; }
   overflow: hidden; }
 #rows:empty { display: none; }
 details + details { border-top: 1px solid var(--line); }
-summary { display: grid; grid-template-columns: 8px 100px 76px 100px minmax(0, 1fr) minmax(0, 1.3fr) 84px;
+summary { display: grid; grid-template-columns: 8px 100px 146px 100px minmax(0, 1fr) minmax(0, 1.3fr) 84px;
   gap: 12px; align-items: baseline; padding: 9px 16px; cursor: pointer; list-style: none; }
 summary::-webkit-details-marker { display: none; }
 summary::before { content: '›'; color: var(--soft); }
@@ -68,6 +68,7 @@ time, .partner, .kind, .ids { color: var(--soft); }
 .verdict.rejected { color: var(--bad); background: var(--bad-ground); }
 .reason { grid-column: 5 / -1; margin-top: -8px; color: var(--bad); font-size: 13px;
   white-space: normal; overflow-wrap: anywhere; }
+.verdict.accepted + .reason, .verdict.duplicate + .reason { color: var(--again); }
 pre { margin: 0; padding: 14px 16px; max-height: 480px; overflow: auto; background: var(--code);
   border-top: 1px solid var(--line); white-space: pre-wrap; overflow-wrap: anywhere; }
 #empty { padding: 48px 24px; text-align: center; background: var(--sheet);

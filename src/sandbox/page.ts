@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { partnerNames, type PartnerName } from './arrivals.ts';
 import { pageScript } from './page-script.ts';
 import { pageStyle } from './page-style.ts';
 
@@ -16,6 +17,20 @@ export const pagePolicy = [
   "form-action 'none'",
   "frame-ancestors 'none'",
 ].join('; ');
+
+/** The partners by the names that the page calls them by. */
+const partnerTitles: Record<PartnerName, string> = {
+  'google-analytics-4': 'Google Analytics 4',
+  mixpanel: 'Mixpanel',
+  optimizely: 'Optimizely',
+  webhook: 'Webhook',
+};
+const buttons = partnerNames
+  .map(
+    (name) =>
+      `  <button type="button" data-show="${name}" aria-pressed="false">${partnerTitles[name]}</button>`,
+  )
+  .join('\n');
 
 const escaped = (text: string): string =>
   text.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`);
@@ -43,8 +58,7 @@ export const pageFor = (firstEvent: string): string => `<!doctype html>
 <div id="partners"></div>
 <nav aria-label="Which arrivals to show">
   <button type="button" data-show="all" aria-pressed="true">All</button>
-  <button type="button" data-show="mixpanel" aria-pressed="false">Mixpanel</button>
-  <button type="button" data-show="webhook" aria-pressed="false">Webhook</button>
+${buttons}
   <button type="button" data-show="rejected" aria-pressed="false">Rejected</button>
   <span class="end">
     <button type="button" id="pause" aria-pressed="false">Pause</button>

@@ -13,12 +13,30 @@ export interface PartnerCall {
 /** What it answers, and what it found. */
 export interface PartnerAnswer {
   status: number;
-  /** Sent as JSON. */
-  body: unknown;
+  /** Sent as JSON; absent: no body. */
+  body?: unknown;
   arrivals: NewArrival[];
 }
 
 export type PlayedPartner = (call: PartnerCall) => PartnerAnswer;
+
+/**
+ * Knows keys again.
+ * @param most how many
+ * @returns whether a key came before; it is remembered
+ */
+export const createSeen = (most: number): ((key: string) => boolean) => {
+  const seen = new Set<string>();
+  return (key) => {
+    if (seen.has(key)) return true;
+    seen.add(key);
+    for (const oldest of seen) {
+      if (seen.size <= most) break;
+      seen.delete(oldest);
+    }
+    return false;
+  };
+};
 
 export const isObject = (value: unknown): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value);

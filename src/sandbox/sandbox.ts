@@ -2,11 +2,9 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import type { Logger } from '../log.ts';
 import { UserError } from '../user-error.ts';
-import { createArrivals, type Arrival, type PartnerName } from './arrivals.ts';
-import { createMixpanelPartner } from './mixpanel-partner.ts';
+import { createArrivals, type Arrival } from './arrivals.ts';
 import { pageFor, pagePolicy } from './page.ts';
-import type { PlayedPartner } from './partner.ts';
-import { createWebhookPartner } from './webhook-partner.ts';
+import { createPartners, partnerAt, partnerRequests } from './partners.ts';
 
 const mostArrivals = 500;
 const mostArrivalBytes = 8 * 1024 * 1024;
@@ -70,12 +68,7 @@ export const createSandbox = async ({
   now = Date.now,
 }: SandboxOptions): Promise<{ url: string; close: () => Promise<void> }> => {
   const arrivals = createArrivals({ most: mostArrivals, mostBytes: mostArrivalBytes, now });
-  const mixpanel = createMixpanelPartner({ mostSeen, now });
-  const webhook = createWebhookPartner({ secret: webhookSecret, mostSeen, now });
-  const partnerAt = (path: string): [PartnerName, PlayedPartner] | undefined => {
-    if (/^\/(import|engage|groups)\/?$/.test(path)) return ['mixpanel', mixpanel];
-    return /^\/webhook(\/|$)/.test(path) ? ['webhook', webhook] : undefined;
-  };
+  const partners = createPartners({ webhookSecret, mostSeen, now });
 
   const watchers = new Set<ServerResponse>();
   let untold: Arrival[] = [];
@@ -135,23 +128,24 @@ export const createSandbox = async ({
       if (found === undefined) answer(response, 404, { error: 'it is no longer kept' });
       else answer(response, 200, found);
     } else {
-      const partner = request.method === 'POST' ? partnerAt(path) : undefined;
-      if (partner === undefined) {
+      const posted = path.replace(/\/$/, '');
+      const name = request.method === 'POST' ? partnerAt(posted) : undefined;
+      if (name === undefined) {
         request.resume();
         answer(response, 404, {
           error: `nobody here answers ${asked}`,
-          partners: ['POST /import', 'POST /engage', 'POST /groups', 'POST /webhook'],
+          partners: partnerRequests,
           received: 'GET /received',
           page: 'GET /',
         });
         return;
       }
-      const [name, play] = partner;
       const body = await readBody(request);
-      const call = { path: path.replace(/\/$/, ''), query, headers: request.headers, body };
-      const said = play(call);
+      const call = { path: posted, query, headers: request.headers, body };
+      const said = partners[name](call);
       arrivals.add(name, call.path, said.arrivals, body.length);
-      answer(response, said.status, said.body);
+      if (said.body === undefined) response.writeHead(said.status).end();
+      else answer(response, said.status, said.body);
     }
   };
 

@@ -1,5 +1,6 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import { isObject, readJson, textsOf, type PartnerCall, type PlayedPartner } from './partner.ts';
+import { createSeen, isObject, readJson, textsOf } from './partner.ts';
+import type { PartnerCall, PlayedPartner } from './partner.ts';
 
 /** How far a timestamp may be off, in s; as the libraries of Standard Webhooks have it. */
 const toleranceSeconds = 300;
@@ -45,7 +46,7 @@ export const createWebhookPartner = ({
   mostSeen: number;
   now: () => number;
 }): PlayedPartner => {
-  const seen = new Set<string>();
+  const isSeen = createSeen(mostSeen);
   return (call) => {
     const content = readJson(call.body);
     const event = isObject(content) ? content : {};
@@ -68,12 +69,7 @@ export const createWebhookPartner = ({
       const body = { error: reason };
       return { status: 400, body, arrivals: [{ ...told, verdict: 'rejected', reason }] };
     }
-    const verdict = seen.has(id['webhook-id']!) ? 'duplicate' : 'accepted';
-    seen.add(id['webhook-id']!);
-    for (const oldest of seen) {
-      if (seen.size <= mostSeen) break;
-      seen.delete(oldest);
-    }
+    const verdict = isSeen(id['webhook-id']!) ? 'duplicate' : 'accepted';
     return { status: 200, body: { ok: true }, arrivals: [{ ...told, verdict }] };
   };
 };

@@ -194,7 +194,7 @@ describe.each(withFixtures)('$slug', ({ slug, type, fixture }) => {
     const shown = examples.flatMap(({ events }) => events.map((event) => event.type));
     expect(eventTypes.filter((each) => shown.includes(each))).toEqual(supported);
     expect(fixture.responses.length).toBeGreaterThan(0);
-    for (const { provenance } of [...fixture.requests, ...fixture.responses]) {
+    for (const { provenance } of [...fixture.requests, ...fixture.responses, fixture.limits]) {
       expect(provenance.reference).toMatch(/, https:\/\//);
       expect(provenance.date).toMatch(/^\d{4}-\d\d-\d\d$/);
     }
@@ -298,7 +298,10 @@ describe.each(withFixtures)('$slug', ({ slug, type, fixture }) => {
   });
 
   test('a full request of large events is split until it is no larger than the partner takes', () => {
-    const { max = 1, maxBytes = Infinity } = type.batch ?? {};
+    const { max = 1 } = type.batch ?? {};
+    const { items: mostItems = Infinity, bytes: mostBytes = Infinity } = fixture.limits;
+    expect(max).toBeLessThanOrEqual(mostItems);
+    expect(type.batch?.maxBytes ?? Infinity).toBeLessThanOrEqual(mostBytes);
     const parsed = type.settings.parse(settings);
     const text = '☃'.repeat(2_000);
     const properties = Object.fromEntries(Array.from({ length: 24 }, (_, at) => [`p${at}`, text]));
@@ -307,7 +310,7 @@ describe.each(withFixtures)('$slug', ({ slug, type, fixture }) => {
       return { place, item: mapped(type, event, parsed) };
     });
     const requests = sizedRequests(type, placed, parsed, attempt);
-    for (const { body } of requests) expect(Buffer.byteLength(body)).toBeLessThanOrEqual(maxBytes);
+    for (const { body } of requests) expect(Buffer.byteLength(body)).toBeLessThanOrEqual(mostBytes);
     if (fixture.dedupeKeys !== 'none') {
       expect(new Set(requests.flatMap(fixture.dedupeKeys)).size).toBe(placed.length);
     }

@@ -40,6 +40,8 @@ export interface DestinationFixture {
   /** The settings that are secret. */
   secrets: string[];
   attempt: Attempt;
+  /** The most of a request that the partner documents: elements, and bytes of its body. */
+  limits: { provenance: Provenance; items?: number; bytes?: number };
   /** At least one for each event type that the destination type supports. */
   requests: RequestExample[];
   /** Events that the partner would refuse or swallow, and the words they are rejected with before. */

@@ -52,6 +52,7 @@ export const fixture: DestinationFixture = {
   settings,
   secrets: ['apiSecret'],
   attempt: { time: 1_772_618_520_900 },
+  limits: { provenance: sending, items: 25, bytes: 130_000 - 1 }, // "smaller than 130kB"
   requests: [
     {
       title: 'the events of one person share a request, each with its own time',

@@ -65,6 +65,7 @@ export const fixture: DestinationFixture = {
   settings: { projectToken },
   secrets: ['projectToken'],
   attempt: { time: 1_772_618_520_900 },
+  limits: { provenance: importEvents, items: 2_000, bytes: 2_000_000 },
   requests: [
     {
       title: 'track, page and screen share an import',

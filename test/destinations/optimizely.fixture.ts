@@ -51,6 +51,7 @@ export const fixture: DestinationFixture = {
   settings: { accountId: '8537612001' },
   secrets: [],
   attempt: { time: 1_772_618_520_900 },
+  limits: { provenance: gettingStarted, bytes: 3_500_000 },
   requests: [
     {
       title: 'visitors share a request',

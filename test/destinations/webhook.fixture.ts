@@ -48,6 +48,7 @@ export const fixture: DestinationFixture = {
   settings: { url, secret },
   secrets: ['url', 'secret'],
   attempt,
+  limits: { provenance: specification, items: 1 },
   requests: [
     ...[trackEvent(), identifyEvent(), pageEvent(), screenEvent(), groupEvent(), aliasEvent()].map(
       example,
