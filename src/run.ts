@@ -10,6 +10,8 @@ interface Running {
 
 const signals = ['SIGINT', 'SIGTERM'] as const;
 const killedBySignal = 130;
+/** One Ctrl-C may come twice: from the terminal, and from npm, which relays its own. */
+const relayMs = 1_000;
 const longMs = 3_600_000;
 
 /**
@@ -20,11 +22,14 @@ const longMs = 3_600_000;
 export const runUntilSignal = async (start: () => Promise<Running>, log: Logger): Promise<void> => {
   let told: (signal: string) => void;
   const asked = new Promise<string>((resolve) => (told = resolve));
-  let count = 0;
+  let first: number | undefined;
   for (const signal of signals) {
     process.on(signal, () => {
-      count += 1;
-      if (count > 1) process.exit(killedBySignal);
+      if (first !== undefined) {
+        if (performance.now() - first > relayMs) process.exit(killedBySignal);
+        return;
+      }
+      first = performance.now();
       log.info({ signal }, 'stopping; once more ends it at once');
       told(signal);
     });

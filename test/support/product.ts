@@ -40,9 +40,16 @@ export interface Product {
 
 export const runProduct = (
   args: readonly string[],
+  options: { cwd: string; env?: Record<string, string | undefined> },
+): Product => runCommand(process.execPath, [cli, ...args], options);
+
+/** Any command, as the product's own is run. */
+export const runCommand = (
+  command: string,
+  args: readonly string[],
   { cwd, env = {} }: { cwd: string; env?: Record<string, string | undefined> },
 ): Product => {
-  const child: ChildProcess = spawn(process.execPath, [cli, ...args], {
+  const child: ChildProcess = spawn(command, args, {
     cwd,
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
