@@ -21,6 +21,8 @@ export interface Config {
   destinations: readonly Destination[];
   /** Whether destinations may reach loopback, private and link-local addresses. */
   allowPrivate: boolean;
+  /** Whether a proxy in front of the API names the clients, in `X-Forwarded-For`. */
+  trustProxy: boolean;
   /** Where `start` runs the partner sandbox, and what webhooks to it are signed with; absent: nowhere. */
   sandbox?: { port: number; webhookSecret?: string | undefined };
 }
@@ -248,6 +250,7 @@ export const parseConfig = (text: string, env: NodeJS.ProcessEnv, place: string)
     sources: Object.freeze(sources),
     destinations: Object.freeze(resolved),
     allowPrivate: network.allowPrivate,
+    trustProxy: network.trustProxy,
     ...(sandbox !== undefined && { sandbox }),
   });
 };

@@ -48,6 +48,7 @@ const common = {
   writeKey: z
     .unknown()
     .optional()
+    .meta({ description: 'Where neither the header nor the batch has it.' })
     .transform(() => undefined),
 };
 

@@ -115,6 +115,7 @@ export const startService = async (
     },
     metrics,
     log,
+    trustProxy: config.trustProxy,
   });
   try {
     const server = await listen(app, parts.api);

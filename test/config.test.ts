@@ -42,7 +42,7 @@ const mistakesOf = (...destinations: JsonObject[]): string[] => mistakes({ sourc
 describe('a sound configuration', () => {
   test('has the defaults of the platform and of the type', () => {
     const { destinations, ...rest } = parse({ sources, destinations: [mixpanel, webhook] });
-    expect(rest).toEqual({ sources, allowPrivate: false });
+    expect(rest).toEqual({ sources, allowPrivate: false, trustProxy: false });
     expect(destinations).toMatchObject([
       {
         name: 'mixpanel',
@@ -153,16 +153,21 @@ describe('variables', () => {
     const content = {
       sources,
       destinations: [{ ...mixpanel, rate: { perSecond: '${RATE}' }, retry: { factor: '${F}' } }],
-      network: { allowPrivate: '${PRIVATE}' },
+      network: { allowPrivate: '${PRIVATE}', trustProxy: '${PRIVATE}' },
       sandbox: { port: '${PORT:-3001}' },
     };
     const config = parse(content, { RATE: '2.5', F: '3', PRIVATE: 'true' });
-    expect(config).toMatchObject({ allowPrivate: true, sandbox: { port: 3001 } });
+    expect(config).toMatchObject({
+      allowPrivate: true,
+      trustProxy: true,
+      sandbox: { port: 3001 },
+    });
     expect(config.destinations[0]).toMatchObject({ ratePerSecond: 2.5, retry: { factor: 3 } });
     expect(mistakes(content, { RATE: '-1', F: 'x', PRIVATE: 'yes', PORT: '' })).toEqual([
       'destinations[0].retry.factor: must be a number',
       'destinations[0].rate.perSecond: must be a number',
       'network.allowPrivate: must be true or false',
+      'network.trustProxy: must be true or false',
     ]);
   });
 

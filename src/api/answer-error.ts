@@ -29,7 +29,9 @@ export const answerErrors =
     } else if (error instanceof Overloaded) {
       const { status, message, retryAfterSeconds } = error;
       // SDKs read whole seconds only.
-      response.set('Retry-After', String(Math.max(1, Math.ceil(retryAfterSeconds))));
+      const seconds = String(Math.max(1, Math.ceil(retryAfterSeconds)));
+      response.set('Retry-After', seconds);
+      if (status === 429) response.set('X-RateLimit-Reset', seconds); // as Segment; older SDKs read it
       answer(status, status === 429 ? 'rate_limited' : 'overloaded', message);
     } else if (error instanceof BatchTooLarge) {
       answer(400, 'request_too_large', 'The events are more than one batch can hold, compressed');

@@ -10,6 +10,7 @@ import { cors } from './cors.ts';
 import { createDedupe, type Dedupe } from './dedupe.ts';
 import { Refused } from './errors.ts';
 import { createIngest } from './ingest.ts';
+import { openApi } from './openapi.ts';
 import { addRoute, routeOf } from './route.ts';
 import { addSettingsRoute } from './settings-route.ts';
 import { addTrackingRoutes } from './tracking-routes.ts';
@@ -26,6 +27,8 @@ export interface ApiDeps {
   health: () => Promise<Health>;
   metrics: Pick<Metrics, 'api' | 'expose'>;
   log: Logger;
+  /** Whether `X-Forwarded-For` is believed. */
+  trustProxy?: boolean;
   dedupe?: Dedupe;
   readBody?: ReadBody;
   /** ms since the epoch. */
@@ -40,6 +43,7 @@ export const createApi = ({
   health,
   metrics,
   log,
+  trustProxy = false,
   dedupe = createDedupe(),
   readBody = createReadBody(),
   clock = Date.now,
@@ -66,7 +70,7 @@ export const createApi = ({
   const router = Router();
   const writeKeys = createWriteKeys(sources);
   const ingest = createIngest({ coalescer, dedupe, clock, newId, metrics: metrics.api });
-  addTrackingRoutes(router, { writeKeys, readBody, coalescer, ingest });
+  addTrackingRoutes(router, { writeKeys, readBody, coalescer, ingest, trustProxy });
   addSettingsRoute(router, writeKeys);
   addRoute(router, 'get', ['/health'], async (_request, response) => {
     const state = await health();
@@ -75,6 +79,10 @@ export const createApi = ({
   addRoute(router, 'get', ['/metrics'], async (_request, response) => {
     const { contentType, body } = await metrics.expose();
     response.set('Content-Type', contentType).send(body);
+  });
+  const description = openApi();
+  addRoute(router, 'get', ['/openapi.json'], (_request, response) => {
+    response.json(description);
   });
   app.use(router);
 

@@ -15,7 +15,7 @@ export const cors: RequestHandler = (request, response, next) => {
   response.set({
     'Access-Control-Allow-Origin': origin ?? '*',
     ...(origin !== undefined && { 'Access-Control-Allow-Credentials': 'true' }),
-    'Access-Control-Expose-Headers': 'Retry-After, Distributary-Batch',
+    'Access-Control-Expose-Headers': 'Retry-After, X-RateLimit-Reset, Distributary-Batch',
   });
   if (request.method !== 'OPTIONS') {
     next();

@@ -1,5 +1,6 @@
 import type { Metrics } from '../metrics.ts';
 import type { AcceptedEvent } from '../temporal/events-encoding.ts';
+import type { Client } from './client-ip.ts';
 import type { Coalescer } from './coalescer.ts';
 import type { Dedupe } from './dedupe.ts';
 import { Refused, refusal, type Refusal, type RejectedEvent } from './errors.ts';
@@ -31,10 +32,16 @@ interface Ingested {
 /**
  * Takes a request's events in.
  * @param source the authenticated source's name
+ * @param client who posted them
  * @param onlyKey where the events themselves named the source: the key that each must have
  * @throws Refused where none can be taken, and what the coalescer throws where they are not durable
  */
-export type Ingest = (source: string, posted: Posted, onlyKey?: string) => Promise<Ingested>;
+export type Ingest = (
+  source: string,
+  posted: Posted,
+  client: Client,
+  onlyKey?: string,
+) => Promise<Ingested>;
 
 const notTheSources = refusal(
   'invalid_write_key',
@@ -49,10 +56,11 @@ const allRefused = (posted: Posted, rejected: readonly RejectedEvent[]): Refused
 };
 
 export const createIngest = ({ coalescer, dedupe, clock, newId, metrics }: IngestDeps): Ingest => {
-  const sort = (posted: Posted, onlyKey: string | undefined) => {
+  const sort = (posted: Posted, client: Client, onlyKey: string | undefined) => {
     const { call, sentAt, context, integrations } = posted;
     const around: EventSurroundings = {
       receivedAt: clock(),
+      client,
       newId,
       sentAt,
       ...(call !== 'batch' && { type: call }),
@@ -91,8 +99,8 @@ export const createIngest = ({ coalescer, dedupe, clock, newId, metrics }: Inges
     return { taken, rejected };
   };
 
-  return async (source, posted, onlyKey) => {
-    const { taken, rejected } = sort(posted, onlyKey);
+  return async (source, posted, client, onlyKey) => {
+    const { taken, rejected } = sort(posted, client, onlyKey);
     for (const { code } of rejected) metrics.rejected.inc({ code });
     if (taken.length === 0) throw allRefused(posted, rejected);
     const { batch, accepted } = await dedupe.submit(source, taken, async (fresh) => {

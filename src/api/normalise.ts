@@ -1,5 +1,6 @@
 import { PostedEvent, type Event, type EventType, type JsonObject } from '../event.ts';
 import type { AcceptedEvent } from '../temporal/events-encoding.ts';
+import { missingIp, type Client } from './client-ip.ts';
 import { correctTimes } from './clock-skew.ts';
 import { refusal, type Refusal } from './errors.ts';
 import { wordsOf } from './issue-words.ts';
@@ -16,6 +17,8 @@ export interface EventSurroundings {
   /** The batch's, merged under each event's own: Go and Java name their library only there. */
   context?: JsonObject;
   integrations?: JsonObject;
+  /** Who posted it. */
+  client: Client;
   /** Names an event that came without a `messageId`. */
   newId: () => string;
 }
@@ -25,7 +28,7 @@ const together = (under: JsonObject | undefined, over: JsonObject | undefined): 
 
 /**
  * Validates a posted event and completes it: a `messageId`, corrected times, and what the batch
- * says for all its events.
+ * says for all its events, and its client's address.
  * @param raw parsed JSON that is the caller's to give away: it is tamed in place
  */
 export const normalise = (raw: unknown, around: EventSurroundings): AcceptedEvent | Refusal => {
@@ -39,11 +42,13 @@ export const normalise = (raw: unknown, around: EventSurroundings): AcceptedEven
   if (posted.userId === undefined && posted.anonymousId === undefined) {
     return refusal('no_user_anon_id');
   }
+  const context = together(around.context, posted.context);
+  const ip = missingIp(context, around.client);
   // `posted` is the schema's own copy. Where a field is absent it holds undefined; the JSON, which
   // is what travels, holds nothing.
   const event = Object.assign(posted, {
     messageId: posted.messageId ?? around.newId(),
-    context: together(around.context, posted.context),
+    context: ip === undefined ? context : { ...context, ip },
     integrations: together(around.integrations, posted.integrations),
     ...correctTimes(posted, around.receivedAt, around.sentAt),
     receivedAt: new Date(around.receivedAt).toISOString(),

@@ -14,12 +14,15 @@ const shared = z.record(z.string(), z.unknown(), { error: 'must be an object' })
  * no other. The fields that clients add beside these (`sequence`, a `messageId` and a `timestamp`
  * of the request) mean nothing to us.
  */
-const PostedBatch = z.looseObject({
-  batch: z.array(z.unknown(), { error: 'must be an array of events' }),
-  context: shared,
-  integrations: shared,
-  sentAt: z.unknown().optional(),
-  writeKey: z.unknown().optional(),
+export const PostedBatch = z.looseObject({
+  // How many it holds is looked at apart, for each has a code of its own.
+  batch: z
+    .array(z.unknown(), { error: 'must be an array of events' })
+    .meta({ minItems: 1, maxItems: mostEvents }),
+  context: shared.meta({ description: "Merged under each event's own." }),
+  integrations: shared.meta({ description: "Merged under each event's own." }),
+  sentAt: z.unknown().optional().meta({ description: 'ISO-8601; by the clock of the client' }),
+  writeKey: z.unknown().optional().meta({ description: 'Where the header has none.' }),
 });
 
 /** What a path takes: events of one type, or a batch. */

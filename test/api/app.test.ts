@@ -57,7 +57,7 @@ describe('CORS', () => {
     expect(answer.status).toBe(status);
     expect(Object.fromEntries(answer.headers)).toMatchObject({
       'access-control-allow-origin': origin,
-      'access-control-expose-headers': 'Retry-After, Distributary-Batch',
+      'access-control-expose-headers': 'Retry-After, X-RateLimit-Reset, Distributary-Batch',
     });
   });
 

@@ -6,6 +6,7 @@ import { now } from './api-server.ts';
 let ids = 0;
 const around = (given: Partial<EventSurroundings> = {}): EventSurroundings => ({
   receivedAt: now,
+  client: { ip: undefined, isUsers: false },
   newId: () => `given-${++ids}`,
   ...given,
 });
@@ -66,6 +67,15 @@ test('the least of every type', () => {
       ...(field !== '' && { [field]: {} }),
     });
   }
+});
+
+// Segment drops properties past the 10,000th in silence. Here so many are more than an event may weigh
+// (the shortest keys make 70 KB), which the client is told: see event_too_large.
+test('properties are never cut', () => {
+  const properties = Object.fromEntries(Array.from({ length: 10_001 }, (_, n) => [`k${n}`, n]));
+  const event = accepted(track({ properties }));
+  expect(event).toMatchObject({ properties });
+  expect(JSON.stringify(event).length).toBeGreaterThan(32 * 1024);
 });
 
 test('the JSON is that of the event', () => {
@@ -138,6 +148,37 @@ describe("the batch's context and integrations", () => {
     const context = { app: { name: 'Shop' } };
     accepted(track({ context: { app: { name: 'Mine' }, ip: '::1' } }), { context });
     expect(context).toEqual({ app: { name: 'Shop' } });
+  });
+});
+
+describe("the client's address", () => {
+  const v4 = '203.0.113.9';
+  const v6 = '2001:db8::9';
+  test.each([
+    ["a server's", {}, v4, false, undefined],
+    ["a server's that asks", { direct: true }, v4, false, v4],
+    ["a server's that asks, IPv6", { direct: true }, v6, false, v6],
+    ["a user's", {}, v4, true, v4],
+    ["a user's, IPv6", {}, v6, true, undefined],
+    ["a user's that asks, IPv6", { direct: true }, v6, true, v6],
+    ["a user's that will not", { direct: false }, v4, true, undefined],
+    ['one that knows better', { direct: true, ip: '198.51.100.7' }, v4, true, '198.51.100.7'],
+    ['one that has none', { ip: null }, v4, true, null],
+    ['text is no yes', { direct: 'true' }, v4, false, undefined],
+    ['an address that is not known', { direct: true }, undefined, true, undefined],
+  ])('%s: %p', (_, context, ip, isUsers, expected) => {
+    const event = accepted(track({ context }), { client: { ip, isUsers } });
+    expect(event.context).toEqual({ ...context, ...(expected !== undefined && { ip: expected }) });
+  });
+
+  test('is asked for by the batch too, and fills no other event', () => {
+    const context = { direct: true };
+    const given = { context, client: { ip: v4, isUsers: false } };
+    expect(accepted(track(), given).context).toEqual({ direct: true, ip: v4 });
+    expect(accepted(track({ context: { direct: false } }), given).context).toEqual({
+      direct: false,
+    });
+    expect(context).toEqual({ direct: true });
   });
 });
 

@@ -234,6 +234,7 @@ describe('refuses, and changes nothing', () => {
   const gzip = { 'Content-Encoding': 'gzip' };
   const zipped = gzipSync(JSON.stringify(event()));
   const huge = { properties: { text: 'x'.repeat(1024 * 1024) } };
+  const many = Object.fromEntries(Array.from({ length: 10_001 }, (_, n) => [`k${n}`, n]));
   const wide = { properties: { text: 'é'.repeat(16 * 1024) } };
 
   test.each<[string, string, Sent, number, string]>([
@@ -271,6 +272,13 @@ describe('refuses, and changes nothing', () => {
     ['a megabyte and more', 'track', text(JSON.stringify(event(huge))), 400, 'request_too_large'],
     ['ten megabytes', 'track', text('x'.repeat(10 * 1024 * 1024)), 400, 'request_too_large'],
     ['33 KB, of umlauts', 'track', text(JSON.stringify(event(wide))), 400, 'event_too_large'],
+    [
+      '10,001 properties',
+      'track',
+      text(JSON.stringify(event({ properties: many }))),
+      400,
+      'event_too_large',
+    ],
     ['latin-1', 'track', text(Buffer.from('{"event":"é"}', 'latin1')), 400, 'invalid_utf8'],
     ['UTF-16', 'track', text(Buffer.from('{"event":"e"}', 'utf16le')), 400, 'invalid_json'],
     ['gzip that is none', 'track', text('{}', gzip), 400, 'invalid_compression'],
@@ -479,6 +487,7 @@ describe('when events cannot be kept', () => {
     const answer = await post(`${url}/v1/track`, sent);
     expect(answer).toMatchObject({ status, body: { code, message: expect.any(String) } });
     expect(answer.headers.get('Retry-After')).toBe(retryAfter);
+    expect(answer.headers.get('X-RateLimit-Reset')).toBe(status === 429 ? retryAfter : null);
     expect(JSON.stringify(answer.body)).not.toContain('10.0.0.1');
 
     coalescer.fate = () => Promise.resolve('batch-1');

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Analytics } from '@segment/analytics-node';
 import { startPartner, type Partner, type Received } from '../support/partner.ts';
 import { createFolder, startProduct, type Folder, type Product } from '../support/product.ts';
-import { eventually } from '../support/eventually.ts';
+import { untilDelivered } from '../support/counters.ts';
 
 let partner: Partner;
 let folder: Folder;
@@ -51,17 +51,6 @@ const mixpanelItems = (received: readonly Received[]): Record<string, unknown>[]
     .filter(({ path }) => path !== '/hook')
     .flatMap(({ body }) => JSON.parse(body) as Record<string, unknown>[]);
 
-/** Waits until the product itself says that so many events are settled at each destination. */
-const untilDelivered = (count: number): Promise<void> =>
-  eventually(async () => {
-    const metrics = await (await fetch(`${product.url}/metrics`)).text();
-    for (const name of ['hook', 'mixpanel']) {
-      expect(metrics).toContain(
-        `distributary_delivery_events_total{destination="${name}",outcome="delivered"} ${count}\n`,
-      );
-    }
-  });
-
 test('all six calls of a Segment SDK arrive at both destinations, exactly once', async () => {
   const analytics = new Analytics({
     writeKey: secrets.writeKey,
@@ -81,7 +70,7 @@ test('all six calls of a Segment SDK arrive at both destinations, exactly once',
   await analytics.closeAndFlush();
   expect(errors).toEqual([]);
 
-  await untilDelivered(6);
+  await untilDelivered(product.url, { hook: 6, mixpanel: 6 });
   expect(
     hooks(partner.received)
       .map(({ type }) => type)
@@ -104,7 +93,7 @@ test('an event that comes again is answered as the first, and not delivered twic
   const answers = await Promise.all(Array.from({ length: 5 }, () => post('again-1')));
   answers.push(await post('again-1'), await post('again-2'));
   expect(answers.map(({ status }) => status)).toEqual(Array.from({ length: 7 }, () => 200));
-  await untilDelivered(before + 2);
+  await untilDelivered(product.url, { hook: before + 2, mixpanel: before + 2 });
   expect(hooks(partner.received)).toHaveLength(before + 2);
 });
 
