@@ -163,6 +163,7 @@ export const createCoalescer = ({
       const wait = line.isFull() ? 0 : lastStart + gapMs() - now();
       if (starting >= limits.starts || wait > 0) {
         timer = setTimeout(flush, starting >= limits.starts ? limits.longestGapMs : wait);
+        timer.unref(); // whoever waits for it holds the process open by its connection
         return;
       }
       lastStart = now();
