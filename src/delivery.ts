@@ -66,6 +66,8 @@ export interface Unsettled {
   events: Ranges;
   /** The part of `events` that was tried and failed; it is sent last, so that it blocks nothing. */
   failed?: Ranges;
+  /** The most items of a request: larger ones were refused whole, for their size or for one item. */
+  most?: number;
   /** The last failure in words, with no secret; absent where nothing has failed. */
   reason?: string;
   /** When the first of the failed attempts in a row was made. */

@@ -9,10 +9,16 @@ export interface Placed {
 /**
  * Puts items into requests: of one group, at most `max` each, in order. How many bytes a request
  * has shows only once it is built, so the sender halves those that are too large.
+ * @param most what earlier halving has shown to be the most that is worth a try
  */
-export const chunk = (type: DestinationType, items: readonly Placed[]): Placed[][] => {
+export const chunk = (
+  type: DestinationType,
+  items: readonly Placed[],
+  most = Infinity,
+): Placed[][] => {
   if (type.batch === undefined) return items.map((item) => [item]);
-  const { max, groupBy } = type.batch;
+  const { groupBy } = type.batch;
+  const max = Math.min(type.batch.max, most);
   const open = new Map<string, Placed[]>();
   const chunks: Placed[][] = [];
   for (const placed of items) {

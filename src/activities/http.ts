@@ -4,7 +4,7 @@ import { Agent, buildConnector, errors, request } from 'undici';
 import type { PartnerRequest, PartnerResponse } from '../destinations/define.ts';
 
 /** Most characters that are read of an answer; what is beyond is not waited for. */
-const answerLimit = 256 * 1024;
+const answerLimit = 1024 * 1024; // partners list what failed, at some 200 bytes a record
 const connectTimeoutMs = 5_000;
 const keepAliveMs = 30_000;
 

@@ -29,6 +29,13 @@ export interface Part {
   places: readonly number[];
   /** When it is due, in ms since the epoch; in the past: now. */
   notBefore: number;
+  /** The most items of a request; undefined: as many as the partner takes. */
+  most: () => number | undefined;
+  /**
+   * Notes that requests of more items are refused whole. It outlives the attempt: one that is over
+   * before halving has found the culprit would else leave the next where it began.
+   */
+  atMost: (items: number) => void;
   /** Records one event's outcome; `at` is the time, in ms since the epoch. */
   settle: (place: number, outcome: Outcome, at: number) => void;
   /** Counts an event that has nothing to send. */
@@ -69,11 +76,16 @@ const openPart = (
   const open = new Set(places);
   const failed = new Set(places.filter((place) => failedBefore.has(place)));
   let failure: Failure | undefined;
+  let { most } = before;
 
   const part: Part = {
     connection,
     places: [...places.filter((place) => !failed.has(place)), ...failed],
     notBefore: before.notBefore ?? 0,
+    most: () => most,
+    atMost: (items) => {
+      most = Math.min(most ?? Infinity, items);
+    },
     settle: (place, outcome, at) => {
       if (!open.has(place)) return;
       if (outcome.kind === 'delivered') {
@@ -115,6 +127,7 @@ const openPart = (
       events: toRanges(places.filter((place) => open.has(place))),
     };
     if (failed.size > 0) remaining.failed = toRanges(places.filter((place) => failed.has(place)));
+    if (most !== undefined) remaining.most = most;
     const progressed = open.size < places.length;
     if (failure === undefined) {
       return progressed ? remaining : { ...before, ...remaining };

@@ -166,6 +166,12 @@ export const sendPart = async (part: Part, sending: Sending): Promise<void> => {
     }
   };
 
+  const sendHalves = (items: readonly Placed[]): Promise<void> => {
+    const [first, second] = halves(items);
+    part.atMost(first.length);
+    return sendInTurn([first, second]);
+  };
+
   const sendChunk = async (items: readonly Placed[]): Promise<void> => {
     const request = build(type, items, connection.settings, { time: now() });
     const tooLarge = Buffer.byteLength(request.body) > (type.batch?.maxBytes ?? Infinity);
@@ -176,7 +182,7 @@ export const sendPart = async (part: Part, sending: Sending): Promise<void> => {
     }
     const answer = tooLarge ? undefined : await send(request);
     if (answer === undefined || ('status' in answer && answer.status === 413 && items.length > 1)) {
-      await sendInTurn(halves(items));
+      await sendHalves(items);
     } else if ('status' in answer) {
       const verdicts = classify(
         type,
@@ -185,10 +191,15 @@ export const sendPart = async (part: Part, sending: Sending): Promise<void> => {
         now(),
       );
       const { decided, outcomes, blocked } = sortOut(items, verdicts);
+      if (decided.length === 0) {
+        await sendHalves(items);
+        return;
+      }
       record(decided, outcomes);
-      if (endsAttempt(outcomes, answer.status) || inARow >= failuresInARow)
+      if (endsAttempt(outcomes, answer.status) || inARow >= failuresInARow) {
         end(String(answer.status));
-      await sendInTurn(decided.length === 0 ? halves(items) : [blocked]);
+      }
+      await sendInTurn([blocked]);
     } else {
       const { failure, reason } = answer;
       recordAll(items, { kind: failure === 'forbidden' ? 'refused' : 'retry', reason });
@@ -205,7 +216,7 @@ export const sendPart = async (part: Part, sending: Sending): Promise<void> => {
   const items = mapPart(part, sending);
   let chunks: Placed[][] = [];
   try {
-    chunks = chunk(type, items);
+    chunks = chunk(type, items, part.most());
   } catch (error) {
     fault(items, error);
   }

@@ -38,14 +38,14 @@ export const placeTable = (places: Places): PlaceTable =>
     paths: [place].flat().map((path) => path.split('.')),
   }));
 
-/** The fields of a table that are there, by the partner's names; null counts as absent. */
+/** The fields of a table that are there, by the partner's names; null and '' count as absent. */
 export const pick = (source: unknown, table: PlaceTable): JsonObject => {
   const picked: JsonObject = {};
   for (const { name, paths } of table) {
     for (const path of paths) {
       let value = source;
       for (const key of path) value = objectOf(value)[key];
-      if (value !== undefined && value !== null) picked[name] ??= value;
+      if (value !== undefined && value !== null && value !== '') picked[name] ??= value;
     }
   }
   return picked;

@@ -13,6 +13,10 @@ const nobody = new Set(
     .split(' '),
 );
 
+/** An id where it names somebody; undefined where it names nobody. */
+export const known = (id: string | undefined): string | undefined =>
+  id !== undefined && nobody.has(id) ? undefined : id;
+
 /** An id that names somebody. @throws Error where it is absent or names nobody */
 export const named = (id: string | undefined): string => {
   insist(id !== undefined && !nobody.has(id), `the id "${id ?? ''}" names nobody`);
@@ -21,7 +25,7 @@ export const named = (id: string | undefined): string => {
 
 /** Whose event it is: the user, or else the unknown visitor. @throws Error where it is nobody's */
 export const personOf = ({ userId, anonymousId }: Pick<Event, 'userId' | 'anonymousId'>): string =>
-  named(userId ?? anonymousId);
+  known(userId) ?? known(anonymousId) ?? named(userId ?? anonymousId);
 
 /** A messageId without what Segment's SDKs put before its uuid. */
 const bare = (messageId: string): string => messageId.replace(/^(ajs|node)-next-\d+-/, '');

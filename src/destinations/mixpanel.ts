@@ -4,7 +4,7 @@ import { defineDestination, secret } from './define.ts';
 import { allowed, viewOf } from './event-names.ts';
 import { basicAuth, failuresByIndex, post } from './exchange.ts';
 import { pick, rename } from './fields.ts';
-import { named, personOf, plainId } from './ids.ts';
+import { known, named, personOf, plainId } from './ids.ts';
 import * as names from './mixpanel-names.ts';
 
 /** A record, and the path that it is sent to in an array. */
@@ -12,9 +12,9 @@ const item = (path: string, record: JsonObject) => ({ path, record });
 
 /** What identifies wins over the event's own properties, and these over its surroundings. */
 const imported = (event: Event, name: string, given: JsonObject, who?: JsonObject) => {
-  const { anonymousId: $device_id, context, messageId, timestamp, userId: $user_id } = event;
-  // Where a project merges identities the simplified way, $user_id or $device_id sets distinct_id.
-  const ids = who ?? { distinct_id: personOf(event), $device_id, $user_id };
+  const { anonymousId, context, messageId, timestamp, userId } = event;
+  const merged = { $device_id: known(anonymousId), $user_id: known(userId) }; // and for ever
+  const ids = who ?? { distinct_id: personOf(event), ...merged };
   const key = { time: Date.parse(timestamp), $insert_id: plainId(messageId, 36) };
   const about = { ip: 0, ...pick(context, names.contextNames) }; // 0: the sender is not the person
   const properties = { ...about, ...given, ...ids, ...key };
@@ -37,7 +37,7 @@ export const mixpanel = defineDestination({
     page: (event) => imported(event, ...viewOf(event)),
     screen: (event) => imported(event, ...viewOf(event)),
     identify: (event, { projectToken: $token }) => {
-      const $distinct_id = `${event.userId === undefined ? '$device:' : ''}${personOf(event)}`;
+      const $distinct_id = `${known(event.userId) ? '' : '$device:'}${personOf(event)}`;
       return profile('engage', { $token, $distinct_id, $ip: event.context['ip'] }, event.traits);
     },
     group: ({ groupId: $group_id, traits }, { projectToken: $token }) =>

@@ -18,7 +18,7 @@ const notes = [
 const visitorOf = ({ properties, ...event }: TrackEvent, entity_id: string | undefined) => {
   const { revenue, value, quantity, ...others } = properties;
   const total = event.event === 'Order Completed' ? others['total'] : undefined;
-  const units = amount(revenue ?? total);
+  const units = amount(revenue === '' ? total : (revenue ?? total));
   const conversion = {
     entity_id,
     key: event.event,

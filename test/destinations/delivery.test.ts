@@ -10,6 +10,7 @@ import {
   rejected,
   type Verdict,
 } from '../../src/destinations/define.ts';
+import type { Progress } from '../../src/delivery.ts';
 import type { Destination } from '../../src/destinations/destination.ts';
 import type { TrackEvent } from '../../src/event.ts';
 import { trackEvent } from '../support/events.ts';
@@ -131,7 +132,11 @@ describe('Google Analytics 4', () => {
 
 describe('blocked items', () => {
   /** A partner that lists, in a request that it refuses as a whole, some of what is wrong with it. */
-  const send = async (names: string[], read: (sent: readonly string[]) => Verdict | Verdict[]) => {
+  const send = async (
+    names: string[],
+    read: (sent: readonly string[]) => Verdict | Verdict[],
+    { from, requestsInTime = 20 }: { from?: Progress; requestsInTime?: number } = {},
+  ) => {
     const requests: string[][] = [];
     const over = new AbortController();
     const listing = defineDestination({
@@ -168,14 +173,14 @@ describe('blocked items', () => {
       event: trackEvent({ event, messageId: `m-${n}` }),
       source: 'website',
     }));
-    const ledger = openLedger({ destination, batch, from: undefined, retry, random: () => 0.5 });
+    const ledger = openLedger({ destination, batch, from, retry, random: () => 0.5 });
     await sendPart(ledger.parts[0]!, {
       destination,
       batch,
       http: {
         send: ({ body }) => {
           requests.push(JSON.parse(body) as string[]);
-          if (requests.length > 20) over.abort();
+          if (requests.length > requestsInTime) over.abort();
           return Promise.resolve({ status: 400, headers: {}, body: '' });
         },
         close: () => Promise.resolve(),
@@ -233,5 +238,16 @@ describe('blocked items', () => {
     const { rejected: found } = progress.receipt;
     expect(found).toBeGreaterThan(5);
     expect(progress.unsettled).toMatchObject([{ events: [found, 100] }]);
+  });
+
+  test('come to an end also where an attempt has time for few requests', async () => {
+    const many = ['bad', ...Array.from({ length: 99 }, (_, n) => `n-${n}`)];
+    const strict = (sent: readonly string[]) => (sent.includes('bad') ? blocked('no') : delivered);
+    let from: Progress | undefined;
+    for (let attempts = 0; attempts < 50 && from?.unsettled.length !== 0; attempts++) {
+      const { progress } = await send(many, strict, { ...(from && { from }), requestsInTime: 3 });
+      from = progress;
+    }
+    expect(from).toMatchObject({ unsettled: [], receipt: { delivered: 99, rejected: 1 } });
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { pick, placeTable, rename, scalars, within } from '../../src/destinations/fields.ts';
-import { named, plainId, uuidOf } from '../../src/destinations/ids.ts';
+import { known, named, personOf, plainId, uuidOf } from '../../src/destinations/ids.ts';
 import { amount, hundredths } from '../../src/destinations/money.ts';
 
 describe('money', () => {
@@ -86,7 +86,9 @@ describe('fields', () => {
     expect(pick({ properties: { url: null }, context: { page, os: 'Linux' } }, table)).toEqual(
       page,
     );
-    expect(pick({ properties: { url: '' }, context: { page } }, table)).toEqual({ url: '' });
+    expect(pick({ properties: { url: '' }, context: { page } }, table)).toEqual({
+      url: 'https://b.example/',
+    });
     expect(pick(null, table)).toEqual({});
   });
 
@@ -122,4 +124,11 @@ describe('fields', () => {
     });
     expect(within({ smile: 'ab😀' }, limits)).toEqual({ x: 1, smile: 'ab' });
   });
+});
+
+test('a person is the first id that names somebody', () => {
+  expect(personOf({ userId: 'null', anonymousId: 'a-1' })).toBe('a-1');
+  expect(personOf({ userId: 'u-1', anonymousId: 'anonymous' })).toBe('u-1');
+  expect(known('anonymous')).toBeUndefined();
+  expect(() => personOf({ userId: 'null' })).toThrow('names nobody');
 });

@@ -295,7 +295,7 @@ export const fixture: DestinationFixture = {
   ],
   unmappable: [
     {
-      event: trackEvent({ userId: 'undefined' }),
+      event: without(trackEvent({ userId: 'undefined' }), 'anonymousId'),
       reason: 'the id "undefined" names nobody',
     },
     {
