@@ -46,11 +46,6 @@ export const endingMs = 5_000;
 /** The longest that one attempt may take, in ms: sending, the last request, and an orderly end. */
 export const attemptMs = ({ timeoutMs }: Destination): number => sendingMs + timeoutMs + endingMs;
 
-export const connectionsOf = (destination: Destination): Connection[] => [
-  ...(destination.shared === undefined ? [] : [destination.shared]),
-  ...destination.own.values(),
-];
-
 /**
  * Whether an event's `integrations` object lets it go to a destination. Segment's rules, as its
  * own `@segment/facade` reads them: a destination's key wins over `All`, is case-sensitive, and

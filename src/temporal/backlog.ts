@@ -1,7 +1,5 @@
-import type { NativeConnection } from '@temporalio/worker';
+import { describeQueue, type TaskQueues } from './task-queue.ts';
 
-/** Temporal's number of the kind of tasks that activities are. */
-const activityTasks = 2;
 const everyMs = 1_000;
 /** Some of the queues tell as much of the cluster as all of them, for less. */
 const mostQueues = 8;
@@ -13,27 +11,13 @@ const mostQueues = 8;
  * @returns ends it
  */
 export const watchBacklog = ({
-  connection,
-  namespace,
   queues,
   observe,
-}: {
-  connection: Pick<NativeConnection, 'workflowService' | 'withDeadline'>;
-  namespace: string;
-  queues: readonly string[];
-  observe: (queue: string, ageMs: number) => void;
-}): (() => void) => {
+  ...at
+}: TaskQueues & { observe: (queue: string, ageMs: number) => void }): (() => void) => {
   const watched = queues.slice(0, mostQueues);
   const look = async (queue: string): Promise<void> => {
-    const { stats } = await connection.withDeadline(Date.now() + everyMs, () =>
-      connection.workflowService.describeTaskQueue({
-        namespace,
-        taskQueue: { name: queue },
-        // eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment -- the enum is the SDK's own affair
-        taskQueueType: activityTasks,
-        reportStats: true,
-      }),
-    );
+    const { stats } = await describeQueue(at, queue, everyMs);
     const { seconds, nanos } = stats?.approximateBacklogAge ?? {};
     observe(queue, Number(seconds ?? 0) * 1_000 + (nanos ?? 0) / 1_000_000);
   };

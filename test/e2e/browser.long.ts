@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Browser, Page, Request, Response } from 'playwright-core';
 import { startChromium, startSite, withoutChromium, type Site } from '../support/browser.ts';
 import { counter, untilDelivered } from '../support/counters.ts';
-import { startWithTwoPartners, type TwoPartners } from '../support/two-partners.ts';
+import { expectSixCalls, startWithTwoPartners, type TwoPartners } from '../support/two-partners.ts';
 
 const without = withoutChromium();
 if (without !== undefined) console.warn(`Nothing is tried in a browser: ${without}`);
@@ -92,25 +92,7 @@ for (const { name, strategy, paths } of strategies) {
       await untilDelivered(product.url, { hook: hooksBefore + 6, mixpanel: itemsBefore + 6 });
 
       expect(posted().sort()).toEqual(paths);
-      const hooks = product.hooked().slice(hooksBefore);
-      expect(hooks.map(({ type }) => type).sort()).toEqual([
-        'alias',
-        'group',
-        'identify',
-        'page',
-        'screen',
-        'track',
-      ]);
-      expect(new Set(hooks.map(({ messageId }) => messageId)).size).toBe(6);
-      const items = product.imported().slice(itemsBefore);
-      expect(items.map(({ path, item }) => item['event'] ?? path).sort()).toEqual([
-        '$create_alias',
-        '/engage',
-        '/groups',
-        'Order Completed',
-        'Viewed Home',
-        'Viewed Start',
-      ]);
+      expectSixCalls(product, hooksBefore, itemsBefore);
       // The page is of another origin: the browser asked first. It asked nobody else.
       expect(await counter(product.url, answered204)).toBeGreaterThan(preflightsBefore);
       const origins = new Set(requests.map((each) => new URL(each.url()).origin));

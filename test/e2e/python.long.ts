@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { untilDelivered } from '../support/counters.ts';
 import { startFaultyProxy, type Fault, type FaultyProxy } from '../support/faulty-proxy.ts';
-import { startWithTwoPartners, type TwoPartners } from '../support/two-partners.ts';
+import { expectSixCalls, startWithTwoPartners, type TwoPartners } from '../support/two-partners.ts';
 
 const script = resolve(import.meta.dirname, '../support/six-calls.py');
 const folders: string[] = [];
@@ -73,25 +73,7 @@ for (const { version, sdk } of installed) {
         });
         await untilDelivered(product.url, { hook: before + 6, mixpanel: before + 6 });
 
-        const hooks = product.hooked().slice(before);
-        expect(hooks.map(({ type }) => type).sort()).toEqual([
-          'alias',
-          'group',
-          'identify',
-          'page',
-          'screen',
-          'track',
-        ]);
-        expect(new Set(hooks.map(({ messageId }) => messageId)).size).toBe(6);
-        const items = product.imported().slice(before);
-        expect(items.map(({ path, item }) => item['event'] ?? path).sort()).toEqual([
-          '$create_alias',
-          '/engage',
-          '/groups',
-          'Order Completed',
-          'Viewed Home',
-          'Viewed Start',
-        ]);
+        expectSixCalls(product, before, before);
         for (const { headers } of network.passed) {
           expect(headers['content-encoding']).toBe(encoding === 'gzip' ? 'gzip' : undefined);
           expect(headers.authorization !== undefined).toBe(version === '2.4.0');

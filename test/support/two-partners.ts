@@ -1,3 +1,4 @@
+import { expect } from '@jest/globals';
 import { startPartner, type Partner } from './partner.ts';
 import { createFolder, startProduct, temporalPid, type Product } from './product.ts';
 
@@ -64,4 +65,31 @@ export const startWithTwoPartners = async (): Promise<TwoPartners> => {
       if (code !== 0) throw new Error(`The product ended with ${code}:\n${product.stderr()}`);
     },
   };
+};
+
+/** Each of an SDK's six calls, and nothing else, among what came after so many. */
+export const expectSixCalls = (
+  product: Pick<TwoPartners, 'hooked' | 'imported'>,
+  hooksBefore: number,
+  itemsBefore: number,
+): void => {
+  const hooks = product.hooked().slice(hooksBefore);
+  expect(hooks.map(({ type }) => type).sort()).toEqual([
+    'alias',
+    'group',
+    'identify',
+    'page',
+    'screen',
+    'track',
+  ]);
+  expect(new Set(hooks.map(({ messageId }) => messageId)).size).toBe(6);
+  const items = product.imported().slice(itemsBefore);
+  expect(items.map(({ path, item }) => item['event'] ?? path).sort()).toEqual([
+    '$create_alias',
+    '/engage',
+    '/groups',
+    'Order Completed',
+    'Viewed Home',
+    'Viewed Start',
+  ]);
 };
