@@ -51,6 +51,9 @@ const Flag = z
     error: 'must be true or false',
   })
   .meta({ title: 'true or false' });
+const Proxies = z.union([Flag, Amount.pipe(z.int().min(1).max(10))], {
+  error: 'must be true, false or a number of proxies, 1 to 10',
+});
 /** Says what a key of the file is for, to editors and in docs/reference.md. */
 const told = <T extends z.ZodType>(schema: T, description: string): T =>
   schema.meta({ description });
@@ -168,8 +171,8 @@ export const ConfigFile = z.strictObject({
           'Whether destinations may reach loopback, private and link-local addresses. Omitted: false.',
         ),
         trustProxy: told(
-          Flag.default(false),
-          'Whether `X-Forwarded-For` says who a client is: only behind a proxy that sets it. Omitted: false.',
+          Proxies.default(false),
+          'Whether `X-Forwarded-For` says who a client is: `true` behind a proxy that writes it afresh; behind such as add to it their number, 1 to 10. Omitted: false.',
         ),
       })
       .prefault({}),

@@ -21,8 +21,11 @@ export interface Config {
   destinations: readonly Destination[];
   /** Whether destinations may reach loopback, private and link-local addresses. */
   allowPrivate: boolean;
-  /** Whether a proxy in front of the API names the clients, in `X-Forwarded-For`. */
-  trustProxy: boolean;
+  /**
+   * Whether proxies in front of the API name the clients, in `X-Forwarded-For`: its first address is
+   * believed, or the one that so many proxies have seen.
+   */
+  trustProxy: boolean | number;
   /** Where `start` runs the partner sandbox, and what webhooks to it are signed with; absent: nowhere. */
   sandbox?: { port: number; webhookSecret?: string | undefined };
 }

@@ -153,21 +153,21 @@ describe('variables', () => {
     const content = {
       sources,
       destinations: [{ ...mixpanel, rate: { perSecond: '${RATE}' }, retry: { factor: '${F}' } }],
-      network: { allowPrivate: '${PRIVATE}', trustProxy: '${PRIVATE}' },
+      network: { allowPrivate: '${PRIVATE}', trustProxy: '${PROXIES}' },
       sandbox: { port: '${PORT:-3001}' },
     };
-    const config = parse(content, { RATE: '2.5', F: '3', PRIVATE: 'true' });
+    const config = parse(content, { RATE: '2.5', F: '3', PRIVATE: 'true', PROXIES: '2' });
     expect(config).toMatchObject({
       allowPrivate: true,
-      trustProxy: true,
+      trustProxy: 2,
       sandbox: { port: 3001 },
     });
     expect(config.destinations[0]).toMatchObject({ ratePerSecond: 2.5, retry: { factor: 3 } });
-    expect(mistakes(content, { RATE: '-1', F: 'x', PRIVATE: 'yes', PORT: '' })).toEqual([
+    expect(mistakes(content, { RATE: '-1', F: 'x', PRIVATE: 'yes', PROXIES: 'two', PORT: '' })).toEqual([
       'destinations[0].retry.factor: must be a number',
       'destinations[0].rate.perSecond: must be a number',
       'network.allowPrivate: must be true or false',
-      'network.trustProxy: must be true or false',
+      'network.trustProxy: must be true, false or a number of proxies, 1 to 10',
     ]);
   });
 

@@ -37,8 +37,20 @@ const byStatus = ({ status, body }: PartnerResponse): Outcome => {
   return { kind: 'rejected', reason };
 };
 
+/** Statuses that a wrong address or account is answered with, too, whatever the events are. */
+const mayMeanAll = new Set([400, 402, 404, 405, 410, 415, 501]);
+const mayConcernAll = (status: number): boolean =>
+  (status >= 300 && status < 400) || mayMeanAll.has(status);
+
+/** What an answer says. */
+export interface Answered {
+  /** One per item, in order. Reasons are the partner's words, neither masked nor cut yet. */
+  verdicts: Verdict[];
+  /** Whether it says so in a way that may be said of any request, rather than of these items. */
+  mayConcernAll: boolean;
+}
+
 /**
- * One verdict per item, in order. Reasons are the partner's words, neither masked nor cut yet.
  * @throws Error where the type answers with a number of verdicts that is not the items'
  */
 export const classify = (
@@ -46,16 +58,21 @@ export const classify = (
   response: PartnerResponse,
   items: readonly unknown[],
   now: number,
-): Verdict[] => {
+): Answered => {
   const answer = type.classify?.(response, items) ?? byStatus(response);
-  const verdicts = Array.isArray(answer) ? answer : items.map(() => answer);
+  const isOfEach = Array.isArray(answer);
+  const verdicts = isOfEach ? answer : items.map(() => answer);
   if (verdicts.length !== items.length) {
     throw new Error(`${type.type} classified ${verdicts.length} of ${items.length} items`);
   }
   const wait = retryAfterMs(response, now);
-  return wait === undefined
-    ? verdicts
-    : verdicts.map((verdict) =>
-        verdict.kind === 'retry' ? { retryAfterMs: wait, ...verdict } : verdict,
-      );
+  return {
+    verdicts:
+      wait === undefined
+        ? verdicts
+        : verdicts.map((verdict) =>
+            verdict.kind === 'retry' ? { retryAfterMs: wait, ...verdict } : verdict,
+          ),
+    mayConcernAll: !isOfEach && mayConcernAll(response.status),
+  };
 };

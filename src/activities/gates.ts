@@ -79,16 +79,29 @@ export interface Connections {
   isFailing: (connection: string) => boolean;
   /** Both answer whether that is news. */
   failed: (connection: string) => boolean;
-  succeeded: (connection: string) => boolean;
+  works: (connection: string) => boolean;
+  /**
+   * Notes that a request of so many events was rejected as a whole. Answers whether so many in a row
+   * were, in the same words, that not they are at fault but what the connection is set to.
+   */
+  rejected: (connection: string, words: string, events: number) => boolean;
+  /** Notes that the partner has taken an event. */
+  took: (connection: string) => void;
 }
 
 /** After so long without word of a failing connection a first pass tries again by itself. */
 const failingMs = 5_000;
 
+/** Of so many events in a row that are rejected in the same words none is at fault. */
+const rejectedAlike = 20;
+/** Words are compared by their beginning: what they go on with may differ by the request. */
+const comparedWords = 200;
+
 /** @param requestsAtOnce most open requests of one connection in this process */
 export const createConnections = (requestsAtOnce: number, now: () => number): Connections => {
   const gates = new Map<string, Gate>();
   const failingUntil = new Map<string, number>();
+  const rejections = new Map<string, { words: string; events: number }>();
   return {
     gate: (connection) => {
       let gate = gates.get(connection);
@@ -101,6 +114,14 @@ export const createConnections = (requestsAtOnce: number, now: () => number): Co
       failingUntil.set(connection, now() + failingMs);
       return isNew;
     },
-    succeeded: (connection) => failingUntil.delete(connection),
+    works: (connection) => failingUntil.delete(connection),
+    took: (connection) => rejections.delete(connection),
+    rejected: (connection, given, events) => {
+      const words = given.slice(0, comparedWords);
+      const before = rejections.get(connection);
+      const inARow = (before?.words === words ? before.events : 0) + events;
+      rejections.set(connection, { words, events: inARow });
+      return inARow > rejectedAlike;
+    },
   };
 };

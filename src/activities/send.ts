@@ -136,8 +136,9 @@ export const sendPart = async (part: Part, sending: Sending): Promise<void> => {
     if (failed) inARow += 1;
     else {
       inARow = 0;
-      if (connections.succeeded(connection.name)) onHealth(connection.name, undefined);
+      if (connections.works(connection.name)) onHealth(connection.name, undefined);
     }
+    if (outcomes.some(({ kind }) => kind === 'delivered')) connections.took(connection.name);
     afterRequest();
   };
   const recordAll = (items: readonly Placed[], outcome: Outcome): void =>
@@ -145,6 +146,14 @@ export const sendPart = async (part: Part, sending: Sending): Promise<void> => {
       items,
       items.map(() => outcome),
     );
+  /** What becomes of items whose request was rejected in words that may concern all that is sent. */
+  const unlessAllAre = (outcomes: Outcome[]): Outcome[] => {
+    const [first] = outcomes;
+    if (first?.kind !== 'rejected') return outcomes;
+    const { reason } = first;
+    if (!connections.rejected(connection.name, reason, outcomes.length)) return outcomes;
+    return outcomes.map(() => ({ kind: 'refused', reason: `rejects all that is sent: ${reason}` }));
+  };
   const end = (failure: string): void => {
     ended = true;
     if (connections.failed(connection.name)) onHealth(connection.name, failure);
@@ -184,17 +193,18 @@ export const sendPart = async (part: Part, sending: Sending): Promise<void> => {
     if (answer === undefined || ('status' in answer && answer.status === 413 && items.length > 1)) {
       await sendHalves(items);
     } else if ('status' in answer) {
-      const verdicts = classify(
+      const { verdicts, mayConcernAll } = classify(
         type,
         answer,
         items.map(({ item }) => item),
         now(),
       );
-      const { decided, outcomes, blocked } = sortOut(items, verdicts);
+      const { decided, blocked, ...sorted } = sortOut(items, verdicts);
       if (decided.length === 0) {
         await sendHalves(items);
         return;
       }
+      const outcomes = mayConcernAll ? unlessAllAre(sorted.outcomes) : sorted.outcomes;
       record(decided, outcomes);
       if (endsAttempt(outcomes, answer.status) || inARow >= failuresInARow) {
         end(String(answer.status));

@@ -27,8 +27,8 @@ export interface ApiDeps {
   health: () => Promise<Health>;
   metrics: Pick<Metrics, 'api' | 'expose'>;
   log: Logger;
-  /** Whether `X-Forwarded-For` is believed. */
-  trustProxy?: boolean;
+  /** Whether `X-Forwarded-For` is believed: all of it, or what so many proxies have added. */
+  trustProxy?: boolean | number;
   dedupe?: Dedupe;
   readBody?: ReadBody;
   /** ms since the epoch. */
@@ -53,6 +53,7 @@ export const createApi = ({
   app.disable('x-powered-by');
   app.disable('etag');
   app.set('query parser', false);
+  app.set('trust proxy', trustProxy);
 
   app.use((_request, response, next) => {
     const start = performance.now();
@@ -70,7 +71,7 @@ export const createApi = ({
   const router = Router();
   const writeKeys = createWriteKeys(sources);
   const ingest = createIngest({ coalescer, dedupe, clock, newId, metrics: metrics.api });
-  addTrackingRoutes(router, { writeKeys, readBody, coalescer, ingest, trustProxy });
+  addTrackingRoutes(router, { writeKeys, readBody, coalescer, ingest });
   addSettingsRoute(router, writeKeys);
   addRoute(router, 'get', ['/health'], async (_request, response) => {
     const state = await health();

@@ -1,5 +1,5 @@
-import type { IncomingMessage } from 'node:http';
-import { isIP, isIPv4, type Socket } from 'node:net';
+import type { Request } from 'express';
+import { isIP, isIPv4 } from 'node:net';
 
 /** `203.0.113.9`, `203.0.113.9:4711`, `[2001:db8::1]:4711`, `::ffff:203.0.113.9` → the address alone. */
 const addressOf = (text: string): string | undefined => {
@@ -9,20 +9,9 @@ const addressOf = (text: string): string | undefined => {
   return isIP(mapped) === 0 ? undefined : mapped;
 };
 
-/**
- * Where a request comes from: the other end of its connection, or what a trusted proxy there says,
- * whose `X-Forwarded-For` begins with the client.
- */
-export const clientIp = (
-  request: Pick<IncomingMessage, 'headers'> & { socket: Pick<Socket, 'remoteAddress'> },
-  trustProxy: boolean,
-): string | undefined => {
-  const forwarded = trustProxy ? request.headers['x-forwarded-for'] : undefined;
-  const first = String(forwarded ?? '')
-    .split(',', 1)[0]!
-    .trim();
-  return addressOf(first) ?? addressOf(request.socket.remoteAddress ?? '');
-};
+/** Where a request comes from: its connection, or what the proxies say that express may trust. */
+export const clientIp = ({ ip, socket }: Pick<Request, 'ip' | 'socket'>): string | undefined =>
+  addressOf(ip ?? '') ?? addressOf(socket.remoteAddress ?? '');
 
 /** Who posted a request: its address, and whether it is the user's own browser or device. */
 export interface Client {

@@ -3,7 +3,10 @@ import { Refused } from './errors.ts';
 import { addRoute } from './route.ts';
 import type { WriteKeys } from './write-key.ts';
 
-/** `https` where the client, or a proxy in front of us, spoke TLS. */
+/**
+ * `https` where the client, or a proxy in front of us, spoke TLS. The header is believed from
+ * anybody: whoever makes it up misleads nobody but himself.
+ */
 const protocolOf = (request: Request): 'http' | 'https' =>
   request.secure || /^https\b/i.test(request.get('X-Forwarded-Proto') ?? '') ? 'https' : 'http';
 

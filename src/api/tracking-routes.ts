@@ -24,7 +24,6 @@ export interface TrackingDeps {
   coalescer: Pick<Coalescer, 'refusal'>;
   ingest: Ingest;
   /** Whether a proxy in front of us says who the clients are. */
-  trustProxy: boolean;
 }
 
 // What runs in users' own browsers and devices posts to the first letters, servers' SDKs do not.
@@ -33,7 +32,7 @@ const ofUsers = /^\/v1\/[a-z]\/?$/i;
 /** Adds the routes that take events, and `/v1/m`, where analytics.js counts its own doings. */
 export const addTrackingRoutes = (
   router: Router,
-  { writeKeys, readBody, coalescer, ingest, trustProxy }: TrackingDeps,
+  { writeKeys, readBody, coalescer, ingest }: TrackingDeps,
 ): void => {
   /** What the header alone tells: whose request it is, and whether it is worth reading. */
   const early = (request: Request): { headerSource?: string; refused?: Error | undefined } => {
@@ -50,7 +49,7 @@ export const addTrackingRoutes = (
 
   const take = async (call: Call, request: Request, response: Response): Promise<void> => {
     // Now, for once a connection has ended its address is gone.
-    const client = { ip: clientIp(request, trustProxy), isUsers: ofUsers.test(request.path) };
+    const client = { ip: clientIp(request), isUsers: ofUsers.test(request.path) };
     const { headerSource, refused } = early(request);
     const raw = await readBody(request, headerSource, refused);
     const posted = readPosted(call, await parseBody(raw, request.headers['content-encoding']));

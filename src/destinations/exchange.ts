@@ -33,16 +33,16 @@ type Failures = readonly { index: number; reason: string }[];
 
 /**
  * Classifies the answers of a partner that takes the good items of a request whatever the others
- * are, and lists the others by place.
- * @param statuses that such answers come with; any other goes by the status code
+ * are, and lists the others by place with 200 or 400; any other status speaks for itself. Nothing
+ * counts as delivered by mistake: a 200 that nobody knows is tried again.
  * @param failures reads the list
- * @param refusal matches what says no to the whole request, whatever the status: also a list that
- * cannot be read, for nothing may count as delivered by mistake
+ * @param refusal matches what says no to the whole request, also a list that cannot be read
+ * @param receipt matches what says yes
  */
 export const failuresByIndex =
-  (statuses: readonly number[], failures: z.ZodType<Failures>, refusal: z.ZodType) =>
+  (failures: z.ZodType<Failures>, refusal: z.ZodType, receipt: z.ZodType) =>
   (response: PartnerResponse, items: readonly unknown[]): Verdict | Verdict[] | undefined => {
-    if (!statuses.includes(response.status)) return undefined;
+    if (response.status !== 200 && response.status !== 400) return undefined;
     const answer = jsonOf(response);
     const listed = failures.safeParse(answer).data;
     if (listed?.every(({ index }) => index in items)) {
@@ -50,5 +50,6 @@ export const failuresByIndex =
       return items.map((_, at) => (reasons.has(at) ? rejected(reasons.get(at)!) : delivered));
     }
     const words = `${response.status} ${response.body}`;
-    return refusal.safeParse(answer).success ? rejected(words) : undefined;
+    if (response.status === 400 || refusal.safeParse(answer).success) return rejected(words);
+    return receipt.safeParse(answer).success ? delivered : { kind: 'retry', reason: words };
   };

@@ -24,13 +24,17 @@ export interface Limits {
   longestOf?: Readonly<Record<string, number>>;
   /** What is there where nothing else is said. */
   always?: Readonly<Record<string, Scalar>>;
-  /** How single fields are written: as a text, as an amount, … One that throws rejects the event. */
+  /** How single fields are written: as a text, as an amount, … Undefined leaves one out. */
   written?: Readonly<Record<string, (value: Scalar) => Scalar | undefined>>;
 }
 
 /** An object as it is, and anything else as an empty one. */
 export const objectOf = (value: unknown): JsonObject =>
   typeof value === 'object' && value !== null ? (value as JsonObject) : {};
+
+/** The first so many of a list, and anything else as an empty one. */
+export const listOf = (value: unknown, most: number): unknown[] =>
+  Array.isArray(value) ? value.slice(0, most) : [];
 
 export const placeTable = (places: Places): PlaceTable =>
   Object.entries(places).map(([name, place]) => ({
@@ -86,7 +90,9 @@ export const within = (source: JsonObject, limits: Limits): Record<string, Scala
     const name = underscored(field);
     const isHeld = value !== '' && limits.name.test(name) && !Object.hasOwn(held, name);
     if (!isHeld || room === 0) continue;
-    const fitting = said(limits.written, name)?.(value) ?? value;
+    const write = said(limits.written, name);
+    const fitting = write === undefined ? value : write(value);
+    if (fitting === undefined) continue;
     const longest = said(limits.longestOf, name) ?? limits.longest;
     held[name] = typeof fitting === 'string' ? cut(fitting, longest) : fitting;
     room -= 1;

@@ -1,6 +1,6 @@
 import type { NameRule } from './event-names.ts';
 import { placeTable, type Limits, type NamesByField } from './fields.ts';
-import { amount } from './money.ts';
+import { amountIn } from './money.ts';
 
 // GA4's words and limits, as data: a file of its own so that google-analytics-4.ts shows what is
 // done with them. Where no other page is named they are from
@@ -37,11 +37,17 @@ export const events: NameRule = {
   otherwise: 'is no name of an event for GA4: 1 to 40 letters, digits and _, none that is reserved',
 };
 
-/** Params of an event: reports of activity ask for `engagement_time_msec`. */
+/** What says that an order was made: Segment's name for it, and GA4's own. */
+export const orders = new Set(['Order Completed', 'purchase']);
+
+/** Most products of an order: https://support.google.com/analytics/answer/9267744. */
+export const mostItems = 200;
+
+/** Params of an event: reports of activity ask for `engagement_time_msec`. `items` is no text. */
 export const params: Limits = {
   always: { engagement_time_msec: 1 },
   most: 24, // 25, and one is kept for `items`
-  name: new RegExp(`^(?!${reservedPrefixes})[A-Za-z]\\w{0,39}$`),
+  name: new RegExp(`^(?!${reservedPrefixes}|items$)[A-Za-z]\\w{0,39}$`),
   longest: 100,
   longestOf: { page_location: 1_000, page_referrer: 420, page_title: 300 },
 };
@@ -55,7 +61,7 @@ export const pageFields: NamesByField = {
 
 /** What GA4 has to know of an order: ga4/reference/events#purchase. */
 export const purchaseFields = placeTable({
-  transaction_id: 'order_id',
+  transaction_id: ['order_id', 'transaction_id'],
   value: ['total', 'revenue', 'value'],
   currency: 'currency',
 });
@@ -64,13 +70,13 @@ export const purchaseFields = placeTable({
 export const purchaseParams: Limits = {
   ...params,
   name: new RegExp(`(?!(order_id|total)$)${params.name.source}`),
-  written: { shipping: amount, tax: amount, transaction_id: String, value: amount },
+  written: { shipping: amountIn, tax: amountIn, transaction_id: String, value: amountIn },
 };
 
 /** A product by GA4's names: ga4/reference/events#purchase_item. It takes few others; none is sent. */
 export const itemFields = placeTable({
-  item_id: ['product_id', 'sku'],
-  item_name: 'name',
+  item_id: ['item_id', 'product_id', 'sku'],
+  item_name: ['item_name', 'name'],
   affiliation: 'affiliation',
   coupon: 'coupon',
   discount: 'discount',
@@ -86,5 +92,11 @@ export const itemParams: Limits = {
   most: params.most,
   name: params.name,
   longest: params.longest,
-  written: { discount: amount, item_id: String, item_name: String, price: amount },
+  written: {
+    discount: amountIn,
+    item_id: String,
+    item_name: String,
+    price: amountIn,
+    quantity: amountIn,
+  },
 };

@@ -3,7 +3,7 @@ import type { JsonObject, PageEvent, TrackEvent } from '../event.ts';
 import { defineDestination, insist, secret } from './define.ts';
 import { allowed } from './event-names.ts';
 import { post } from './exchange.ts';
-import { objectOf, pick, rename, underscored, within } from './fields.ts';
+import { listOf, objectOf, pick, rename, underscored, within } from './fields.ts';
 import * as names from './google-analytics-4-names.ts';
 import { named } from './ids.ts';
 
@@ -13,13 +13,13 @@ const itemOf = (product: unknown) => {
   return item;
 };
 
-const purchaseOf = ({ products, ...order }: JsonObject) => {
+const purchaseOf = ({ products, items = products, ...order }: JsonObject) => {
   const own = pick(order, names.purchaseFields);
   const params = within({ ...own, ...order, ...own }, names.purchaseParams); // GA4's own come first
   const currency = String(params['currency']).toUpperCase();
   const isWhole = 'transaction_id' in params && 'value' in params && /^[A-Z]{3}$/.test(currency);
   insist(isWhole, 'an order needs an order_id, a total or revenue, and a currency such as USD');
-  return { ...params, currency, items: Array.isArray(products) ? products.map(itemOf) : [] };
+  return { ...params, currency, items: listOf(items, names.mostItems).map(itemOf) };
 };
 
 /** The request's part and the event's. A device is the client, whoever uses it. */
@@ -42,7 +42,7 @@ export const googleAnalytics4 = defineDestination({
   }),
   events: {
     track: (event) =>
-      event.event === 'Order Completed'
+      names.orders.has(event.event)
         ? sent(event, 'purchase', purchaseOf(event.properties))
         : sent(event, underscored(event.event), within(event.properties, names.params)),
     page: (event) => {

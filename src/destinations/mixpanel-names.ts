@@ -70,3 +70,10 @@ export const Refusal = z.union([
   z.object({ error: z.string().min(1) }),
   z.object({ failed_records: z.array(z.unknown()).min(1) }),
 ]);
+
+/** How it says yes: to events, and to profiles, these verbosely or not. */
+export const Receipt = z.union([
+  z.literal(1),
+  z.object({ status: z.union([z.literal(1), z.literal('OK')]) }),
+  z.object({ code: z.literal(200), num_records_imported: z.int().min(1) }),
+]);

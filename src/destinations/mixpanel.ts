@@ -54,7 +54,7 @@ export const mixpanel = defineDestination({
     const records = items.map(({ record }) => record);
     return post(`${names.origins[region]}/${items[0]!.path}`, records, basicAuth(projectToken));
   },
-  classify: failuresByIndex([200, 400], names.FailedRecords, names.Refusal),
+  classify: failuresByIndex(names.FailedRecords, names.Refusal, names.Receipt),
   // reference/import-events, "Rate Limit".
   retry: { firstDelayMs: 2_000, maxDelayMs: 60_000 },
 });

@@ -2,14 +2,22 @@ import { insist } from './define.ts';
 
 /**
  * An amount in decimal units of its currency, as Segment's events have it: a number, or a text that
- * holds one, with or without a dollar sign. Absent, null or empty: undefined.
+ * holds one, with or without a dollar sign. Anything else: undefined.
+ */
+export const amountIn = (value: unknown): number | undefined => {
+  const isText = typeof value === 'string' && /^\s*-?\$?\d+(\.\d+)?\s*$/.test(value);
+  const units = isText ? Number(value.replace('$', '')) : value;
+  return typeof units === 'number' && Number.isFinite(units) ? units : undefined;
+};
+
+/**
+ * The same, of an amount that matters: undefined only where it is absent, null or empty.
  * @throws Error where it is something else
  */
 export const amount = (value: unknown): number | undefined => {
-  if (value === undefined || value === null || value === '') return undefined;
-  const isText = typeof value === 'string' && /^\s*-?\$?\d+(\.\d+)?\s*$/.test(value);
-  const units = isText ? Number(value.replace('$', '')) : value;
-  insist(typeof units === 'number' && Number.isFinite(units), 'an amount of money is not a number');
+  const units = amountIn(value);
+  const isAbsent = value === undefined || value === null || value === '';
+  insist(units !== undefined || isAbsent, 'an amount of money is not a number');
   return units;
 };
 

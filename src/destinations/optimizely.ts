@@ -4,7 +4,7 @@ import { blocked, defineDestination, idText } from './define.ts';
 import { post } from './exchange.ts';
 import { scalars } from './fields.ts';
 import { personOf, uuidOf } from './ids.ts';
-import { amount, hundredths } from './money.ts';
+import { amount, amountIn, hundredths } from './money.ts';
 
 const notes = [
   'Each track call is sent as a conversion of its visitor, whom your own Optimizely SDK has to have',
@@ -25,8 +25,8 @@ const visitorOf = ({ properties, ...event }: TrackEvent, entity_id: string | und
     uuid: uuidOf(event.messageId), // what Optimizely knows a repeated event by
     timestamp: Date.parse(event.timestamp),
     revenue: units === undefined ? undefined : hundredths(units),
-    value: Number.isFinite(value) ? value : undefined,
-    quantity: Number.isSafeInteger(quantity) ? quantity : undefined,
+    value: amountIn(value),
+    quantity: Number.isSafeInteger(amountIn(quantity)) ? amountIn(quantity) : undefined,
     tags: scalars(others),
   };
   return { visitor_id: personOf(event), snapshots: [{ decisions: [], events: [conversion] }] };

@@ -1,9 +1,13 @@
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { defineSearchAttributeKey } from '@temporalio/common';
+import { redriveSignal } from '../../src/delivery.ts';
 import type { Event, TrackEvent } from '../../src/event.ts';
 import { startPartner, type Partner, type Received } from '../support/partner.ts';
 import { openRoad, type DestinationEntry, type Road } from '../support/road.ts';
 import { trackEvent } from '../support/events.ts';
+import { eventually } from '../support/eventually.ts';
 
+const stuckKey = defineSearchAttributeKey('StuckDestinations', 'KEYWORD_LIST');
 let partner: Partner;
 const roads: Road[] = [];
 
@@ -153,6 +157,38 @@ test('gives up waiting for a partner that hangs, and delivers once it answers ag
   await partner.until((received) => received.length >= 4); // some event for a second time
   hanging = false;
   expect((await receipts(batch)).deliveries['hook']).toMatchObject({ delivered: 3 });
+});
+
+test('a partner that rejects all that is sent, in the same words, is asked no more: it parks', async () => {
+  let wrong = true;
+  partner.script(() => (wrong ? { status: 404, body: 'no such hook' } : { status: 200 }));
+  const { start, receipts, name } = await road();
+  const batch = await start(events(100));
+  await eventually(async () => {
+    const { typedSearchAttributes } = await batch.describe();
+    expect(typedSearchAttributes.get(stuckKey)).toEqual([name('hook')]);
+  });
+  expect(partner.received.length).toBeLessThanOrEqual(20 + 16); // and what was on its way
+  wrong = false;
+  await batch.signal(redriveSignal);
+  const { hook: receipt } = (await receipts(batch)).deliveries;
+  expect(receipt).toMatchObject({ delivered: 80, rejected: 20 });
+  expect(receipt!.rejections.map(({ reason }) => reason)).toEqual(['404 no such hook']);
+});
+
+test.each([
+  ['in different words', (id: string) => ({ status: 400, body: `${id} is bad` })],
+  ['for what they are', () => ({ status: 422, body: 'unknown product' })],
+  [
+    'while others are taken',
+    (id: string) => (Number(id.slice(2)) % 10 === 0 ? { status: 200 } : { status: 400 }),
+  ],
+])('many events that are rejected %s are just that', async (_, answer) => {
+  partner.script((request) => answer(idOf(request)));
+  const { start, receipts } = await road();
+  const { hook: receipt } = (await receipts(await start(events(60)))).deliveries;
+  expect(receipt!.delivered + receipt!.rejected).toBe(60);
+  expect(receipt!.rejected).toBeGreaterThan(40);
 });
 
 test('follows no redirect: it is a rejection', async () => {

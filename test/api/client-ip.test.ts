@@ -1,14 +1,29 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
+import express, { type Request } from 'express';
 import { clientIp } from '../../src/api/client-ip.ts';
 import { basic, closeServers, post, serveApi } from './api-server.ts';
 
 afterEach(closeServers);
 
 describe('a request comes from', () => {
-  const request = (remoteAddress: string | undefined, forwarded?: string) => ({
-    socket: { remoteAddress },
-    headers: { 'x-forwarded-for': forwarded },
-  });
+  /** As express sees it, which reads the header. */
+  const seen = (
+    remoteAddress: string | undefined,
+    forwarded: string | undefined,
+    trust: unknown,
+  ) => {
+    const app = express();
+    app.set('trust proxy', trust);
+    const socket = { remoteAddress };
+    const headers = { 'x-forwarded-for': forwarded };
+    const request = Object.create(app.request, {
+      app: { value: app },
+      socket: { value: socket },
+      connection: { value: socket },
+      headers: { value: headers },
+    }) as Request;
+    return clientIp(request);
+  };
 
   test.each([
     ['the connection', '203.0.113.9', undefined, false, '203.0.113.9'],
@@ -23,8 +38,11 @@ describe('a request comes from', () => {
     ['a proxy that hides it', '10.0.0.1', 'unknown', true, '10.0.0.1'],
     ['a proxy that says nothing', '10.0.0.1', undefined, true, '10.0.0.1'],
     ['nonsense', '10.0.0.1', '<script>', true, '10.0.0.1'],
+    ['what one proxy has added', '10.0.0.1', '1.1.1.1, 203.0.113.9', 1, '203.0.113.9'],
+    ['what two have', '10.0.0.1', '1.1.1.1, 203.0.113.9, 10.0.0.7', 2, '203.0.113.9'],
+    ['more than are there', '10.0.0.1', '203.0.113.9', 5, '203.0.113.9'],
   ])('%s', (_, remote, forwarded, trustProxy, expected) => {
-    expect(clientIp(request(remote, forwarded), trustProxy)).toBe(expected);
+    expect(seen(remote, forwarded, trustProxy)).toBe(expected);
   });
 });
 

@@ -239,7 +239,7 @@ describe.each(withFixtures)('$slug', ({ slug, type, fixture }) => {
     const parsed = type.settings.parse(settings);
     const items = events.map((event) => mapped(type, event, parsed));
     const read = inTheDark(() => classify(type, deepFreeze(response), items, attempt.time));
-    expect(read).toEqual(verdicts);
+    expect(read.verdicts).toEqual(verdicts);
   });
 
   test.each(supported)('odd %s events make a sound request or are rejected with words', (each) => {
@@ -324,7 +324,7 @@ describe.each(withFixtures)('$slug', ({ slug, type, fixture }) => {
         // As a partner would quote it: reasons are cut, so every piece of it in turn.
         for (let at = 0; at < carried.length; at += 50) {
           const response = { status: 422, headers: {}, body: carried.slice(at, at + 150) };
-          const [verdict] = classify(type, response, [{}], attempt.time);
+          const [verdict] = classify(type, response, [{}], attempt.time).verdicts;
           const words = mask((verdict as { reason: string }).reason);
           for (const hidden of secretsIn(settings)) {
             expect(words).not.toContain(hidden);

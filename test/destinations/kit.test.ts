@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { pick, placeTable, rename, scalars, within } from '../../src/destinations/fields.ts';
 import { known, named, personOf, plainId, uuidOf } from '../../src/destinations/ids.ts';
-import { amount, hundredths } from '../../src/destinations/money.ts';
+import { amount, amountIn, hundredths } from '../../src/destinations/money.ts';
 
 describe('money', () => {
   test.each([
@@ -33,6 +33,7 @@ describe('money', () => {
     expect([undefined, null, ''].map(amount)).toEqual([undefined, undefined, undefined]);
     for (const no of ['much', '1,5', '1e3', '5 USD', [5], {}, true, NaN, Infinity, ' ']) {
       expect(() => amount(no)).toThrow(new Error('an amount of money is not a number'));
+      expect(amountIn(no)).toBeUndefined();
     }
   });
 });

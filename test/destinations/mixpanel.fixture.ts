@@ -416,6 +416,21 @@ export const fixture: DestinationFixture = {
       response: answer(200, '1'),
       verdicts: [delivered],
     },
+    ...[
+      '<html>Please log in</html>',
+      '',
+      { code: 200, num_records_imported: 0, status: 'Queued' },
+      { failed_records: [] },
+    ].map((body) => ({
+      title: `200 that is no word of Mixpanel's is tried again: ${JSON.stringify(body)}`,
+      provenance: specification,
+      events: three,
+      response: answer(200, body),
+      verdicts: three.map(() => ({
+        kind: 'retry' as const,
+        reason: `200 ${typeof body === 'string' ? body : JSON.stringify(body)}`,
+      })),
+    })),
     {
       title: '200 that means no',
       provenance: documented(

@@ -82,7 +82,7 @@ export const fixture: DestinationFixture = {
       ),
     },
     {
-      title: 'revenue in hundredths, value and quantity as they are, the rest as tags',
+      title: 'revenue in hundredths, value and quantity as numbers, the rest as tags',
       provenance: specification,
       events: [
         earned({
@@ -97,7 +97,10 @@ export const fixture: DestinationFixture = {
           nested: { a: 1 },
         }),
         trackEvent({ messageId: 'm-2', properties: { value: 'high', quantity: 1.5, total: 21 } }),
-        trackEvent({ messageId: 'm-3', properties: { revenue: '-$1.5' } }),
+        trackEvent({
+          messageId: 'm-3',
+          properties: { revenue: '-$1.5', value: '4.5', quantity: '3' },
+        }),
       ],
       request: events(
         visitor('jane-17', {
@@ -116,6 +119,8 @@ export const fixture: DestinationFixture = {
           ...added,
           uuid: 'd7532bc1-fc38-532d-8a8d-78bd302d1f5e',
           revenue: -150,
+          value: 4.5,
+          quantity: 3,
           tags: {},
         }),
       ),

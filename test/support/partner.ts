@@ -27,6 +27,9 @@ export interface Partner {
   close: () => Promise<void>;
 }
 
+/** What a 200 says where the script says nothing: Mixpanel's yes, which the others do not mind. */
+const yes = '{"code":200,"status":"OK"}';
+
 /** Starts a partner that answers 200 until it is told otherwise. */
 export const startPartner = async (): Promise<Partner> => {
   const received: Received[] = [];
@@ -49,7 +52,8 @@ export const startPartner = async (): Promise<Partner> => {
       if (said === 'drop') request.socket.destroy();
       else if (said !== 'hang') {
         setTimeout(() => {
-          response.writeHead(said.status, said.headers).end(said.body);
+          const body = said.body ?? (said.status === 200 ? yes : '');
+          response.writeHead(said.status, said.headers).end(body);
         }, said.afterMs ?? 0);
       }
     });
