@@ -163,7 +163,9 @@ describe('variables', () => {
       sandbox: { port: 3001 },
     });
     expect(config.destinations[0]).toMatchObject({ ratePerSecond: 2.5, retry: { factor: 3 } });
-    expect(mistakes(content, { RATE: '-1', F: 'x', PRIVATE: 'yes', PROXIES: 'two', PORT: '' })).toEqual([
+    expect(
+      mistakes(content, { RATE: '-1', F: 'x', PRIVATE: 'yes', PROXIES: 'two', PORT: '' }),
+    ).toEqual([
       'destinations[0].retry.factor: must be a number',
       'destinations[0].rate.perSecond: must be a number',
       'network.allowPrivate: must be true or false',

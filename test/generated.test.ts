@@ -45,6 +45,17 @@ describe("the configuration's schema for editors", () => {
     `${source}destinations: [{ name: m, type: mixpanel, settings: { projectToken: t }, ${more} }]`;
   test.each([
     ['variables', 'sources: [{ name: "${KEY}", writeKey: "w-${KEY}-${NONE:-x}" }]', true],
+    [
+      'a variable for a type',
+      source + 'destinations: [{ name: m, type: "${T:-mixpanel}", settings: { projectToken: t } }]',
+      true,
+    ],
+    [
+      'an id that is no integer',
+      `${source}destinations: [{ name: o, type: optimizely, settings: { accountId: 1.5 } }]`,
+      false,
+    ],
+    ['no type', `${source}destinations: [{ name: m }]`, false],
     ['a variable for a number', mixpanel('rate: { perSecond: "${N}" }'), true],
     ['a variable for a choice', mixpanel('events: ["${NONE:-page}"]'), true],
     ['a variable for a duration', mixpanel('timeout: "${N}s"'), true],

@@ -17,7 +17,7 @@ export const apiErrors = {
   },
   unsupported_encoding: {
     status: 415,
-    message: 'The Content-Encoding must be gzip, deflate, br or identity',
+    message: 'The Content-Encoding must be gzip, x-gzip, deflate, br or identity',
   },
   // 400 and not 413, as Segment answers: clients know it as an error that is permanent.
   request_too_large: { status: 400, message: 'The body is too large' },

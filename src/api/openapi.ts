@@ -4,6 +4,9 @@ import { allCodes, apiSchemas, codeSchema, schemaName, schemaRef } from './opena
 import type { Call } from './posted.ts';
 import { trackingPaths } from './tracking-routes.ts';
 
+/** What clients are known to say that they send; nothing goes by it. */
+const contentTypes = ['application/json', 'text/plain', 'application/x-www-form-urlencoded'];
+
 const asJson = (schema: JsonObject): JsonObject => ({ 'application/json': { schema } });
 
 const seconds: JsonObject = { schema: { type: 'integer', minimum: 1 } };
@@ -32,6 +35,8 @@ const refusals = (codes: readonly ErrorCode[]): JsonObject =>
     }),
   );
 
+/** What any request may be answered with, before its path is looked at. */
+const ofHttp: ErrorCode[] = ['bad_request', 'headers_too_large', 'request_timeout', 'internal'];
 const ofOtherPaths: ErrorCode[] = ['not_found', 'unknown_source', 'method_not_allowed'];
 const ofBatches: ErrorCode[] = ['empty_batch', 'too_many_events'];
 const batchRefusals = allCodes.filter((name) => !ofOtherPaths.includes(name));
@@ -72,7 +77,7 @@ const takes = (call: Call, id: string): JsonObject => {
       requestBody: {
         required: true,
         description: 'JSON in UTF-8, whatever the Content-Type says.',
-        content: { 'application/json': { schema }, 'text/plain': { schema } },
+        content: Object.fromEntries(contentTypes.map((type) => [type, { schema }])),
       },
       responses: {
         200: {
@@ -97,7 +102,14 @@ const gives = (
   responses: JsonObject,
   more: JsonObject = {},
 ): JsonObject => ({
-  get: { operationId, summary, tags: ['service'], security: [], ...more, responses },
+  get: {
+    operationId,
+    summary,
+    tags: ['service'],
+    security: [],
+    ...more,
+    responses: { ...responses, ...sharedRefs('Http', ofHttp) },
+  },
 });
 
 const paths = (): JsonObject => ({
@@ -115,6 +127,7 @@ const paths = (): JsonObject => ({
       security: [],
       responses: {
         200: { description: 'It is dropped.', content: asJson(schemaRef('Success')) },
+        ...sharedRefs('Http', ofHttp),
       },
     },
   },
@@ -126,7 +139,7 @@ const paths = (): JsonObject => ({
         description: 'The least that works.',
         content: asJson(schemaRef('Settings')),
       },
-      ...refusals(['bad_request', 'unknown_source']),
+      ...refusals(['unknown_source']),
     },
     {
       parameters: [{ name: 'writeKey', in: 'path', required: true, schema: { type: 'string' } }],
@@ -178,6 +191,7 @@ export const openApi = (): JsonObject => ({
     responses: {
       ...shared('Event', eventRefusals),
       ...shared('Batch', batchRefusals),
+      ...shared('Http', ofHttp),
       ...shared('Any', ['not_found', 'method_not_allowed']),
     },
   },

@@ -4,6 +4,15 @@ import { placeTable, type NamesByField } from './fields.ts';
 
 // Mixpanel's words, as data: a file of its own so that mixpanel.ts shows what is done with them.
 
+export const notes = [
+  'Events have an $insert_id made of their messageId, by which Mixpanel knows a repeated one; it looks',
+  'at the time, too, so that what a client sends twice hours apart, with a corrected clock, may show',
+  'twice. Profiles of people and groups are set, never counted. alias has no effect where the project',
+  'merges identities the simplified way; nor has one of two ids that are the same, which is what',
+  'analytics.js sends after identify, so that one is filtered. Events that change identities',
+  '($identify, $create_alias, $merge) are rejected when they come as track.',
+].join(' ');
+
 /** Where the projects of each region are: docs/privacy/eu-residency, docs/privacy/in-residency. */
 export const origins = {
   us: 'https://api.mixpanel.com',

@@ -28,6 +28,7 @@ export const mixpanel = defineDestination({
   type: 'mixpanel',
   name: 'Mixpanel',
   docs: 'https://docs.mixpanel.com/reference/import-events',
+  notes: names.notes,
   settings: z.strictObject({
     projectToken: secret(/^[^\s:]+$/, 'must be the token of a project'),
     region: z.enum(['us', 'eu', 'in']).default('us'),
@@ -55,6 +56,5 @@ export const mixpanel = defineDestination({
     return post(`${names.origins[region]}/${items[0]!.path}`, records, basicAuth(projectToken));
   },
   classify: failuresByIndex(names.FailedRecords, names.Refusal, names.Receipt),
-  // reference/import-events, "Rate Limit".
-  retry: { firstDelayMs: 2_000, maxDelayMs: 60_000 },
+  retry: { firstDelayMs: 2_000, maxDelayMs: 60_000 }, // reference/import-events, "Rate Limit".
 });

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { setMaxListeners } from 'node:events';
 import { z } from 'zod';
 import { createConnections, createPace } from '../../src/activities/gates.ts';
 import { openLedger } from '../../src/activities/ledger.ts';
@@ -139,6 +140,7 @@ describe('blocked items', () => {
   ) => {
     const requests: string[][] = [];
     const over = new AbortController();
+    setMaxListeners(0, over.signal);
     const listing = defineDestination({
       type: 'listing',
       name: 'Listing',

@@ -3,8 +3,13 @@ import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Browser, Page, Request, Response } from 'playwright-core';
 import { startChromium, startSite, withoutChromium, type Site } from '../support/browser.ts';
-import { counter, untilDelivered } from '../support/counters.ts';
-import { expectSixCalls, startWithTwoPartners, type TwoPartners } from '../support/two-partners.ts';
+import { counter } from '../support/counters.ts';
+import {
+  expectSixCalls,
+  tracks,
+  startWithFourPartners,
+  type FourPartners,
+} from '../support/four-partners.ts';
 
 const without = withoutChromium();
 if (without !== undefined) console.warn(`Nothing is tried in a browser: ${without}`);
@@ -14,7 +19,7 @@ const title = (words: string) => (without === undefined ? words : `${words} (${w
 /** The SDK as built for pages that take it by a script element. */
 const sdk = join(dirname(require.resolve('@segment/analytics-next/package.json')), 'dist/umd');
 
-let product: TwoPartners;
+let product: FourPartners;
 let site: Site;
 let browser: Browser;
 let page: Page;
@@ -22,7 +27,7 @@ let requests: Request[];
 
 beforeAll(async () => {
   if (without !== undefined) return;
-  product = await startWithTwoPartners();
+  product = await startWithFourPartners();
   site = await startSite(sdk, 'index.js');
   browser = await startChromium();
 }, 90_000);
@@ -58,7 +63,7 @@ const sixCalls = `
   await Promise.all([
     analytics.alias('ada', 'visitor-1'),
     analytics.identify('ada', { email: 'ada@example.com' }),
-    analytics.track('Order Completed', { revenue: 12.5 }),
+    analytics.track('Order Completed', { order_id: 'o-1', revenue: 12.5, currency: 'USD' }),
     analytics.page('Shop', 'Home'),
     analytics.screen('App', 'Start'),
     analytics.group('engines', { employees: 3 }),
@@ -81,18 +86,17 @@ const strategies = [
 ];
 for (const { name, strategy, paths } of strategies) {
   inBrowser(
-    title(`all six calls of analytics.js arrive at both partners once, by ${name} delivery`),
+    title(`all six calls of analytics.js arrive once at each partner, by ${name} delivery`),
     async () => {
-      const [hooksBefore, itemsBefore] = [product.hooked().length, product.imported().length];
+      const before = product.arrived();
       const preflights = 'distributary_api_request_duration_seconds_count';
       const answered204 = `${preflights}{route="other",status="204"}`;
       const preflightsBefore = await counter(product.url, answered204);
 
       await run(sixCalls, strategy);
-      await untilDelivered(product.url, { hook: hooksBefore + 6, mixpanel: itemsBefore + 6 });
+      await expectSixCalls(product, before);
 
       expect(posted().sort()).toEqual(paths);
-      expectSixCalls(product, hooksBefore, itemsBefore);
       // The page is of another origin: the browser asked first. It asked nobody else.
       expect(await counter(product.url, answered204)).toBeGreaterThan(preflightsBefore);
       const origins = new Set(requests.map((each) => new URL(each.url()).origin));
@@ -142,7 +146,7 @@ const flood = (): { full: Promise<void>; stop: () => Promise<void> } => {
 inBrowser(
   title('analytics.js reads the Retry-After of a 429, waits as long, and loses nothing'),
   async () => {
-    const [hooksBefore, itemsBefore] = [product.hooked().length, product.imported().length];
+    const before = product.arrived();
     const sentAt = new Map<string, number[]>();
     page.on('request', (request) => {
       if (request.method() !== 'POST') return;
@@ -169,13 +173,17 @@ inBrowser(
 
     const retryAfterMs = Number(refusal.headers()['retry-after']) * 1_000;
     expect(retryAfterMs).toBeGreaterThanOrEqual(1_000);
-    await untilDelivered(product.url, { hook: hooksBefore + 1, mixpanel: itemsBefore + 1 });
+    await product.untilMore(before, tracks(1));
     const { messageId } = refusal.request().postDataJSON() as { messageId: string };
     // Without the header it comes again within some 0.3 s.
     const again = sentAt.get(messageId)!.find((at) => at > refusedAt);
     expect(again! - refusedAt).toBeGreaterThan(retryAfterMs - 300);
-    expect(product.hooked().slice(hooksBefore)).toMatchObject([{ messageId, event: 'Squeezed' }]);
-    expect(product.imported().slice(itemsBefore)).toMatchObject([{ item: { event: 'Squeezed' } }]);
+    expect(product.arrived(before)).toMatchObject({
+      hook: [{ messageId, event: 'Squeezed' }],
+      mixpanel: [{ item: { event: 'Squeezed' } }],
+      ga4: [{ name: 'Squeezed' }],
+      optimizely: [{ key: 'Squeezed' }],
+    });
   },
   90_000,
 );

@@ -1,15 +1,20 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { Analytics } from '@segment/analytics-node';
-import { counter, untilDelivered } from '../support/counters.ts';
+import { counter } from '../support/counters.ts';
 import { startFaultyProxy, type Fault, type FaultyProxy } from '../support/faulty-proxy.ts';
-import { startWithTwoPartners, type TwoPartners } from '../support/two-partners.ts';
+import {
+  startWithFourPartners,
+  tracks,
+  type Arrived,
+  type FourPartners,
+} from '../support/four-partners.ts';
 
-let product: TwoPartners;
+let product: FourPartners;
 let network: FaultyProxy;
-let delivered = 0;
+let before: Arrived;
 let duplicates = 0;
 beforeAll(async () => {
-  product = await startWithTwoPartners();
+  product = await startWithFourPartners();
   network = await startFaultyProxy(product.url);
 }, 60_000);
 afterAll(async () => {
@@ -18,7 +23,7 @@ afterAll(async () => {
 }, 60_000);
 beforeEach(async () => {
   network.passed.length = 0;
-  delivered = product.hooked().length;
+  before = product.arrived();
   duplicates = await counter(product.url, 'distributary_api_events_duplicate_total');
 });
 
@@ -34,14 +39,14 @@ const trackAll = async (count: number, flushAt: number): Promise<string[]> => {
   return names.sort();
 };
 
-/** Each of these events has arrived at both partners, once; and so many came again. */
+/** Each of these events has arrived at each partner, once; and so many came again. */
 const expectOnce = async (names: readonly string[], again: number): Promise<void> => {
-  const total = delivered + names.length;
-  await untilDelivered(product.url, { hook: total, mixpanel: total });
-  const hooks = product.hooked().slice(delivered);
-  expect(hooks.map(({ event }) => event).sort()).toEqual(names);
-  const imported = product.imported().slice(delivered);
-  expect(imported.map(({ item }) => item['event']).sort()).toEqual(names);
+  await product.untilMore(before, tracks(names.length));
+  const { hook, mixpanel, ga4, optimizely } = product.arrived(before);
+  expect(hook.map(({ event }) => event).sort()).toEqual(names);
+  expect(mixpanel.map(({ item }) => item['event']).sort()).toEqual(names);
+  expect(ga4.map(({ name }) => name.replace('_', ' ')).sort()).toEqual(names);
+  expect(optimizely.map(({ key }) => key).sort()).toEqual(names);
   expect(await counter(product.url, 'distributary_api_events_duplicate_total')).toBe(
     duplicates + again,
   );

@@ -13,7 +13,7 @@ client = Client(
     on_error=lambda error, batch: errors.append(error),
 )
 client.identify("ada", {"email": "ada@example.com"})
-client.track("ada", "Order Completed", {"revenue": 12.5})
+client.track("ada", "Order Completed", {"order_id": "o-1", "revenue": 12.5, "currency": "USD"})
 client.page("ada", name="Home")
 client.screen("ada", name="Start")
 client.group("ada", "engines", {"employees": 3})
