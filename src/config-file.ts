@@ -51,9 +51,10 @@ const Flag = z
     error: 'must be true or false',
   })
   .meta({ title: 'true or false' });
-const Proxies = z.union([Flag, Amount.pipe(z.int().min(1).max(10))], {
-  error: 'must be true, false or a number of proxies, 1 to 10',
-});
+const proxies = 'must be true, false or a number of proxies, 1 to 10';
+const Proxies = z
+  .union([Flag, Amount.pipe(z.int(proxies).min(1, proxies).max(10, proxies))], { error: proxies })
+  .meta({ title: 'true, false or number' });
 /** Says what a key of the file is for, to editors and in docs/reference.md. */
 const told = <T extends z.ZodType>(schema: T, description: string): T =>
   schema.meta({ description });

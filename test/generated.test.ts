@@ -60,6 +60,7 @@ describe("the configuration's schema for editors", () => {
     ['a variable for a choice', mixpanel('events: ["${NONE:-page}"]'), true],
     ['a variable for a duration', mixpanel('timeout: "${N}s"'), true],
     ['a flag', `${source}network: { trustProxy: true }`, true],
+    ['a number of proxies', `${source}network: { trustProxy: 2 }`, true],
     [
       'an id that YAML reads as a number',
       `${source}destinations: [{ name: o, type: optimizely, settings: { accountId: 8537612001 } }]`,
@@ -76,6 +77,19 @@ describe("the configuration's schema for editors", () => {
   ])('%s', (_, text, sound) => {
     expect([takes(text), checks(text)]).toEqual([sound, sound]);
   });
+});
+
+test('the schema for editors tells of the type at hand alone what is wrong with it', () => {
+  const validate = new Ajv({ strict: false, validateFormats: false, allErrors: true }).compile(
+    configJsonSchema(),
+  );
+  const settings = { projectToken: 't', region: 'mars' };
+  const destinations = [{ name: 'm', type: 'mixpanel', settings }];
+  expect(validate({ sources: [{ name: 'web', writeKey: 'k' }], destinations })).toBe(false);
+  const paths = validate.errors!.map(({ instancePath }) => instancePath);
+  expect(new Set(paths)).toEqual(
+    new Set(['/destinations/0', '/destinations/0/settings/region']), // `if` and what it asks for
+  );
 });
 
 test('the reference names every code and every setting', () => {

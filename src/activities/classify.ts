@@ -37,16 +37,14 @@ const byStatus = ({ status, body }: PartnerResponse): Outcome => {
   return { kind: 'rejected', reason };
 };
 
-/** Statuses that a wrong address or account is answered with, too, whatever the events are. */
-const mayMeanAll = new Set([400, 402, 404, 405, 410, 415, 501]);
-const mayConcernAll = (status: number): boolean =>
-  (status >= 300 && status < 400) || mayMeanAll.has(status);
+/** What says no to one request alone: it came before, or is too large. */
+const ofOneRequest = new Set([409, 413]);
 
 /** What an answer says. */
 export interface Answered {
   /** One per item, in order. Reasons are the partner's words, neither masked nor cut yet. */
   verdicts: Verdict[];
-  /** Whether it says so in a way that may be said of any request, rather than of these items. */
+  /** Whether it may say so of any request, as a wrong address or account is answered, whatever is sent. */
   mayConcernAll: boolean;
 }
 
@@ -73,6 +71,6 @@ export const classify = (
         : verdicts.map((verdict) =>
             verdict.kind === 'retry' ? { retryAfterMs: wait, ...verdict } : verdict,
           ),
-    mayConcernAll: !isOfEach && mayConcernAll(response.status),
+    mayConcernAll: !isOfEach && !ofOneRequest.has(response.status),
   };
 };

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Lets so many in at a time; the others wait in order. */
@@ -79,29 +80,29 @@ export interface Connections {
   isFailing: (connection: string) => boolean;
   /** Both answer whether that is news. */
   failed: (connection: string) => boolean;
-  works: (connection: string) => boolean;
-  /**
-   * Notes that a request of so many events was rejected as a whole. Answers whether so many in a row
-   * were, in the same words, that not they are at fault but what the connection is set to.
-   */
-  rejected: (connection: string, words: string, events: number) => boolean;
+  recovered: (connection: string) => boolean;
   /** Notes that the partner has taken an event. */
   took: (connection: string) => void;
+  /**
+   * Notes that so many events were rejected together, and answers whether the partner rejects
+   * whatever is sent: too many in a row, in the same words, for all of them to be at fault.
+   */
+  rejectsAll: (connection: string, words: string, events: number) => boolean;
 }
 
 /** After so long without word of a failing connection a first pass tries again by itself. */
 const failingMs = 5_000;
 
-/** Of so many events in a row that are rejected in the same words none is at fault. */
+/** So many events in a row may be rejected in the same words for what they are. */
 const rejectedAlike = 20;
-/** Words are compared by their beginning: what they go on with may differ by the request. */
-const comparedWords = 200;
+/** Ids of requests, which differ in answers that are otherwise alike. */
+const idLike = /(?=[\w-]*\d)[\w-]{16,}/g;
 
 /** @param requestsAtOnce most open requests of one connection in this process */
 export const createConnections = (requestsAtOnce: number, now: () => number): Connections => {
   const gates = new Map<string, Gate>();
   const failingUntil = new Map<string, number>();
-  const rejections = new Map<string, { words: string; events: number }>();
+  const rejections = new Map<string, { digest: string; events: number }>();
   return {
     gate: (connection) => {
       let gate = gates.get(connection);
@@ -114,13 +115,14 @@ export const createConnections = (requestsAtOnce: number, now: () => number): Co
       failingUntil.set(connection, now() + failingMs);
       return isNew;
     },
-    works: (connection) => failingUntil.delete(connection),
+    recovered: (connection) => failingUntil.delete(connection),
     took: (connection) => rejections.delete(connection),
-    rejected: (connection, given, events) => {
-      const words = given.slice(0, comparedWords);
+    rejectsAll: (connection, words, events) => {
+      const alike = words.replace(idLike, '#');
+      const digest = createHash('sha256').update(alike).digest('base64');
       const before = rejections.get(connection);
-      const inARow = (before?.words === words ? before.events : 0) + events;
-      rejections.set(connection, { words, events: inARow });
+      const inARow = (before?.digest === digest ? before.events : 0) + events;
+      rejections.set(connection, { digest, events: inARow });
       return inARow > rejectedAlike;
     },
   };

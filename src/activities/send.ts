@@ -136,7 +136,7 @@ export const sendPart = async (part: Part, sending: Sending): Promise<void> => {
     if (failed) inARow += 1;
     else {
       inARow = 0;
-      if (connections.works(connection.name)) onHealth(connection.name, undefined);
+      if (connections.recovered(connection.name)) onHealth(connection.name, undefined);
     }
     if (outcomes.some(({ kind }) => kind === 'delivered')) connections.took(connection.name);
     afterRequest();
@@ -146,13 +146,13 @@ export const sendPart = async (part: Part, sending: Sending): Promise<void> => {
       items,
       items.map(() => outcome),
     );
-  /** What becomes of items whose request was rejected in words that may concern all that is sent. */
-  const unlessAllAre = (outcomes: Outcome[]): Outcome[] => {
+  /** Rejections, or another try where the partner rejects whatever is sent: none is at fault then. */
+  const unlessAll = (outcomes: Outcome[]): Outcome[] => {
     const [first] = outcomes;
     if (first?.kind !== 'rejected') return outcomes;
-    const { reason } = first;
-    if (!connections.rejected(connection.name, reason, outcomes.length)) return outcomes;
-    return outcomes.map(() => ({ kind: 'refused', reason: `rejects all that is sent: ${reason}` }));
+    if (!connections.rejectsAll(connection.name, first.reason, outcomes.length)) return outcomes;
+    const reason = `rejects whatever is sent: ${first.reason}`;
+    return outcomes.map(() => ({ kind: 'retry', reason }));
   };
   const end = (failure: string): void => {
     ended = true;
@@ -204,9 +204,10 @@ export const sendPart = async (part: Part, sending: Sending): Promise<void> => {
         await sendHalves(items);
         return;
       }
-      const outcomes = mayConcernAll ? unlessAllAre(sorted.outcomes) : sorted.outcomes;
+      const outcomes = mayConcernAll ? unlessAll(sorted.outcomes) : sorted.outcomes;
       record(decided, outcomes);
-      if (endsAttempt(outcomes, answer.status) || inARow >= failuresInARow) {
+      const isAll = outcomes !== sorted.outcomes;
+      if (isAll || endsAttempt(outcomes, answer.status) || inARow >= failuresInARow) {
         end(String(answer.status));
       }
       await sendInTurn([blocked]);

@@ -135,10 +135,13 @@ export const listen = async (app: RequestListener, options: ListenOptions): Prom
       requestTimeout: timeouts.request,
       keepAliveTimeout: timeouts.keepAlive,
       connectionsCheckingInterval: timeouts.check,
+      requireHostHeader: false, // Node's own answer would say nothing that clients can read
     } satisfies ServerOptions,
     app,
   );
   server.on('clientError', answerUnread);
+  // Whatever a client expects besides, it gets an answer that it can read.
+  server.on('checkExpectation', (request, response) => server.emit('request', request, response));
   const drain = trackRequests(server, timeouts.grace);
   try {
     await once(server.listen(options.port, options.host), 'listening');

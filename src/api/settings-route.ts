@@ -5,7 +5,7 @@ import type { WriteKeys } from './write-key.ts';
 
 /**
  * `https` where the client, or a proxy in front of us, spoke TLS. The header is believed from
- * anybody: whoever makes it up misleads nobody but himself.
+ * anybody: whoever makes it up misleads nobody but himself, for no cache keeps the answer.
  */
 const protocolOf = (request: Request): 'http' | 'https' =>
   request.secure || /^https\b/i.test(request.get('X-Forwarded-Proto') ?? '') ? 'https' : 'http';
@@ -22,7 +22,7 @@ export const addSettingsRoute = (router: Router, writeKeys: WriteKeys): void => 
   addRoute(router, 'get', ['/v1/projects/:writeKey/settings'], (request, response) => {
     const writeKey = String(request.params['writeKey']);
     if (writeKeys.sourceOf(writeKey) === undefined) throw new Refused('unknown_source');
-    response.json({
+    response.set('Cache-Control', 'private').json({
       integrations: {
         'Segment.io': {
           apiKey: writeKey,

@@ -23,7 +23,6 @@ export interface TrackingDeps {
   readBody: ReadBody;
   coalescer: Pick<Coalescer, 'refusal'>;
   ingest: Ingest;
-  /** Whether a proxy in front of us says who the clients are. */
 }
 
 // What runs in users' own browsers and devices posts to the first letters, servers' SDKs do not.

@@ -32,9 +32,9 @@ export interface Limits {
 export const objectOf = (value: unknown): JsonObject =>
   typeof value === 'object' && value !== null ? (value as JsonObject) : {};
 
-/** The first so many of a list, and anything else as an empty one. */
-export const listOf = (value: unknown, most: number): unknown[] =>
-  Array.isArray(value) ? value.slice(0, most) : [];
+/** At most so many of the first of some values that is a list; of none, an empty one. */
+export const listOf = (most: number, ...values: unknown[]): unknown[] =>
+  (values.find(Array.isArray) ?? []).slice(0, most);
 
 export const placeTable = (places: Places): PlaceTable =>
   Object.entries(places).map(([name, place]) => ({

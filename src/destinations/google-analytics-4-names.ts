@@ -1,3 +1,4 @@
+import { insist } from './define.ts';
 import type { NameRule } from './event-names.ts';
 import { placeTable, type Limits, type NamesByField } from './fields.ts';
 import { amountIn } from './money.ts';
@@ -13,11 +14,14 @@ export const notes = [
   'It does not know a repeated event again: one whose answer was lost may count twice (of orders,',
   'reports count each transaction_id once).',
   'Properties that are objects, arrays or null, that have a name GA4 does not take or that come',
-  'after the 24th are left out; texts are cut at 100 characters, those of a page later.',
+  'after the 24th are left out, and so are products after the 200th; texts are cut at 100',
+  'characters, those of a page later.',
   'The client is the anonymousId, or else the userId, as it stands; gtag.js writes its own as two',
   'numbers joined by a period. track and page alone are sent, without traits: Google forbids what',
   'identifies a person.',
 ].join(' ');
+
+export const collect = 'https://www.google-analytics.com/mp/collect?';
 
 /** "Reserved event names", and the three that only app streams may send. */
 const reservedEvents = [
@@ -37,8 +41,12 @@ export const events: NameRule = {
   otherwise: 'is no name of an event for GA4: 1 to 40 letters, digits and _, none that is reserved',
 };
 
-/** What says that an order was made: Segment's name for it, and GA4's own. */
-export const orders = new Set(['Order Completed', 'purchase']);
+/** @throws Error where GA4 would swallow an order */
+export const insistOnOrder = (params: object): void =>
+  insist(
+    ['transaction_id', 'value', 'currency'].every((key) => key in params),
+    'an order needs an order_id, a total or revenue in numbers, and a currency such as USD',
+  );
 
 /** Most products of an order: https://support.google.com/analytics/answer/9267744. */
 export const mostItems = 200;
@@ -59,18 +67,40 @@ export const pageFields: NamesByField = {
   url: 'page_location',
 };
 
-/** What GA4 has to know of an order: ga4/reference/events#purchase. */
-export const purchaseFields = placeTable({
-  transaction_id: ['order_id', 'transaction_id'],
-  value: ['total', 'revenue', 'value'],
-  currency: 'currency',
-});
+/**
+ * What says that an order was made, Segment's name or GA4's own, and where the rest of what GA4 has
+ * to know of one is then: ga4/reference/events#purchase.
+ */
+export const orders = new Map([
+  [
+    'Order_Completed',
+    placeTable({
+      transaction_id: ['order_id', 'transaction_id'],
+      value: ['total', 'revenue', 'value'],
+      currency: 'currency',
+    }),
+  ],
+  [
+    'purchase',
+    placeTable({
+      transaction_id: ['transaction_id', 'order_id'],
+      value: ['value', 'total', 'revenue'],
+      currency: 'currency',
+    }),
+  ],
+]);
 
 /** What else an order says goes with it, but nothing twice. */
 export const purchaseParams: Limits = {
   ...params,
   name: new RegExp(`(?!(order_id|total)$)${params.name.source}`),
-  written: { shipping: amountIn, tax: amountIn, transaction_id: String, value: amountIn },
+  written: {
+    currency: (value) => /^[A-Z]{3}$/.exec(String(value).toUpperCase())?.[0],
+    shipping: amountIn,
+    tax: amountIn,
+    transaction_id: String,
+    value: amountIn,
+  },
 };
 
 /** A product by GA4's names: ga4/reference/events#purchase_item. It takes few others; none is sent. */

@@ -2,10 +2,10 @@ import { z } from 'zod';
 import type { JsonObject, PageEvent, TrackEvent } from '../event.ts';
 import { defineDestination, insist, secret } from './define.ts';
 import { allowed } from './event-names.ts';
-import { post } from './exchange.ts';
+import { pagesAreNoAnswer, post } from './exchange.ts';
 import { listOf, objectOf, pick, rename, underscored, within } from './fields.ts';
 import * as names from './google-analytics-4-names.ts';
-import { named } from './ids.ts';
+import { known, personOf } from './ids.ts';
 
 const itemOf = (product: unknown) => {
   const item = within(pick(product, names.itemFields), names.itemParams);
@@ -13,19 +13,17 @@ const itemOf = (product: unknown) => {
   return item;
 };
 
-const purchaseOf = ({ products, items = products, ...order }: JsonObject) => {
-  const own = pick(order, names.purchaseFields);
+const orderOf = (name: string, { products, items, ...order }: JsonObject) => {
+  const own = pick(order, names.orders.get(name)!);
   const params = within({ ...own, ...order, ...own }, names.purchaseParams); // GA4's own come first
-  const currency = String(params['currency']).toUpperCase();
-  const isWhole = 'transaction_id' in params && 'value' in params && /^[A-Z]{3}$/.test(currency);
-  insist(isWhole, 'an order needs an order_id, a total or revenue, and a currency such as USD');
-  return { ...params, currency, items: listOf(items, names.mostItems).map(itemOf) };
+  names.insistOnOrder(params);
+  return { ...params, items: listOf(names.mostItems, items, products).map(itemOf) };
 };
 
 /** The request's part and the event's. A device is the client, whoever uses it. */
 const sent = (event: TrackEvent | PageEvent, name: string, params: JsonObject) => {
   const { anonymousId, userId, timestamp, receivedAt } = event;
-  const user = { client_id: named(anonymousId ?? userId), user_id: userId && named(userId) };
+  const user = { client_id: known(anonymousId) ?? personOf(event), user_id: known(userId) };
   const timestamp_micros = Math.min(Date.parse(timestamp), Date.parse(receivedAt)) * 1_000;
   return { user, event: { name: allowed(name, names.events), timestamp_micros, params } };
 };
@@ -41,10 +39,11 @@ export const googleAnalytics4 = defineDestination({
     apiSecret: secret(/^\S+$/, 'must be an API secret of the Measurement Protocol'),
   }),
   events: {
-    track: (event) =>
-      names.orders.has(event.event)
-        ? sent(event, 'purchase', purchaseOf(event.properties))
-        : sent(event, underscored(event.event), within(event.properties, names.params)),
+    track: (event) => {
+      const name = underscored(event.event);
+      if (names.orders.has(name)) return sent(event, 'purchase', orderOf(name, event.properties));
+      return sent(event, name, within(event.properties, names.params));
+    },
     page: (event) => {
       const page = { ...objectOf(event.context['page']), ...event.properties };
       return sent(event, 'page_view', within(rename(page, names.pageFields), names.params));
@@ -54,7 +53,8 @@ export const googleAnalytics4 = defineDestination({
   batch: { max: 25, maxBytes: 129_999, groupBy: ({ user }) => JSON.stringify(user) },
   request: (items, { measurementId, apiSecret }) => {
     const query = `measurement_id=${measurementId}&api_secret=${encodeURIComponent(apiSecret)}`;
-    const body = { ...items[0]!.user, events: items.map(({ event }) => event) };
-    return post(`https://www.google-analytics.com/mp/collect?${query}`, body);
+    const events = items.map(({ event }) => event);
+    return post(names.collect + query, { ...items[0]!.user, events });
   },
+  classify: pagesAreNoAnswer,
 });

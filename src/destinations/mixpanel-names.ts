@@ -63,26 +63,25 @@ export const FailedRecords = z
         z.object({
           index: z.int(),
           field: z.string().default('the record'),
-          message: z.string(),
+          message: z.string().default('was refused'),
         }),
       )
       .min(1),
+    num_records_imported: z.int().optional(),
   })
-  .transform(({ failed_records }) =>
-    failed_records.map(({ index, field, message }) => ({ index, reason: `${field}: ${message}` })),
-  );
+  .transform(({ failed_records, num_records_imported }) => ({
+    failures: failed_records.map(({ index, field, message }) => ({
+      index,
+      reason: `${field}: ${message}`,
+    })),
+    taken: num_records_imported,
+  }));
 
-/** How 200 says no: 0, or with verbose=1 in words. */
+/** How 200 says no: 0, or with verbose=1 in words, or none was taken. */
 export const Refusal = z.union([
   z.literal(0),
   z.object({ status: z.literal(0) }),
   z.object({ error: z.string().min(1) }),
   z.object({ failed_records: z.array(z.unknown()).min(1) }),
-]);
-
-/** How it says yes: to events, and to profiles, these verbosely or not. */
-export const Receipt = z.union([
-  z.literal(1),
-  z.object({ status: z.union([z.literal(1), z.literal('OK')]) }),
-  z.object({ code: z.literal(200), num_records_imported: z.int().min(1) }),
+  z.object({ num_records_imported: z.literal(0) }),
 ]);

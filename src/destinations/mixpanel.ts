@@ -55,6 +55,6 @@ export const mixpanel = defineDestination({
     const records = items.map(({ record }) => record);
     return post(`${names.origins[region]}/${items[0]!.path}`, records, basicAuth(projectToken));
   },
-  classify: failuresByIndex(names.FailedRecords, names.Refusal, names.Receipt),
+  classify: failuresByIndex(names.FailedRecords, names.Refusal),
   retry: { firstDelayMs: 2_000, maxDelayMs: 60_000 }, // reference/import-events, "Rate Limit".
 });

@@ -1,14 +1,24 @@
 import { insist } from './define.ts';
 
+/** A number, or the one that a text holds in decimal digits. Anything else: undefined. */
+export const numberIn = (value: unknown): number | undefined => {
+  const isText = typeof value === 'string' && /^\s*-?\d+(\.\d+)?\s*$/.test(value);
+  const number = isText ? Number(value) : value;
+  return typeof number === 'number' && Number.isFinite(number) ? number : undefined;
+};
+
+/** The same, of an integer. */
+export const integerIn = (value: unknown): number | undefined => {
+  const number = numberIn(value);
+  return Number.isSafeInteger(number) ? number : undefined;
+};
+
 /**
  * An amount in decimal units of its currency, as Segment's events have it: a number, or a text that
  * holds one, with or without a dollar sign. Anything else: undefined.
  */
-export const amountIn = (value: unknown): number | undefined => {
-  const isText = typeof value === 'string' && /^\s*-?\$?\d+(\.\d+)?\s*$/.test(value);
-  const units = isText ? Number(value.replace('$', '')) : value;
-  return typeof units === 'number' && Number.isFinite(units) ? units : undefined;
-};
+export const amountIn = (value: unknown): number | undefined =>
+  numberIn(typeof value === 'string' ? value.replace(/^(\s*-?)\$/, '$1') : value);
 
 /**
  * The same, of an amount that matters: undefined only where it is absent, null or empty.

@@ -1,18 +1,17 @@
 import { z } from 'zod';
 import type { TrackEvent } from '../event.ts';
 import { blocked, defineDestination, idText } from './define.ts';
-import { post } from './exchange.ts';
+import { pagesAreNoAnswer, post } from './exchange.ts';
 import { scalars } from './fields.ts';
 import { personOf, uuidOf } from './ids.ts';
-import { amount, amountIn, hundredths } from './money.ts';
+import { amount, hundredths, integerIn, numberIn } from './money.ts';
 
 const notes = [
-  'Each track call is sent as a conversion of its visitor, whom your own Optimizely SDK has to have',
-  'bucketed; no other call is, and no traits. Optimizely takes what is well formed, and does not say',
-  'whether it knows the event, the visitor or the account. It wants the id of an event besides its',
-  'key: give them as eventIds ({ Order Completed: 20410805626 }), as the datafile of your sdkKey',
-  'lists them. Nothing fetches that file. With eventIds other events are filtered; without, keys',
-  'alone are sent. revenue, or else the total of an order, is taken to be in decimal units.',
+  'A track call is sent as a conversion of its visitor, whom your Optimizely SDK has to have bucketed;',
+  'no other call is. Optimizely takes what is well formed, and does not say whether it knows the event,',
+  'visitor or account. It wants the id of an event besides its key: give them as eventIds ({ Order',
+  'Completed: 20410805626 }), as the datafile of your sdkKey lists them; nothing fetches it. With them',
+  'other events are filtered; without, keys alone are sent. revenue, or else total, is in decimals.',
 ].join(' ');
 
 const visitorOf = ({ properties, ...event }: TrackEvent, entity_id: string | undefined) => {
@@ -25,8 +24,8 @@ const visitorOf = ({ properties, ...event }: TrackEvent, entity_id: string | und
     uuid: uuidOf(event.messageId), // what Optimizely knows a repeated event by
     timestamp: Date.parse(event.timestamp),
     revenue: units === undefined ? undefined : hundredths(units),
-    value: amountIn(value),
-    quantity: Number.isSafeInteger(amountIn(quantity)) ? amountIn(quantity) : undefined,
+    value: numberIn(value),
+    quantity: integerIn(quantity),
     tags: scalars(others),
   };
   return { visitor_id: personOf(event), snapshots: [{ decisions: [], events: [conversion] }] };
@@ -56,5 +55,6 @@ export const optimizely = defineDestination({
     return post('https://logx.optimizely.com/v1/events', body, { 'x-optimizely-strict': 'true' });
   },
   // The strict header has the whole request refused for one event that is not well formed.
-  classify: ({ status, body }) => (status === 400 ? blocked(`400 ${body}`) : undefined),
+  classify: (response) =>
+    response.status === 400 ? blocked(`400 ${response.body}`) : pagesAreNoAnswer(response),
 });

@@ -160,6 +160,17 @@ describe('slow and broken clients', () => {
     expect(JSON.parse(answer.split('\r\n\r\n')[1]!)).toEqual({ code, message: expect.any(String) });
   });
 
+  test.each([
+    ['without a Host', head(json.length).replace(/Host: .*\r\n/, '')],
+    ['that expects something odd', head(json.length).replace('\r\n', '\r\nExpect: flowers\r\n')],
+  ])('a request %s is taken like any other', async (_, sent) => {
+    const { port, coalescer } = await serveApi();
+    const client = await rawClient(port);
+    client.send(sent.replace('\r\n', '\r\nConnection: close\r\n') + json);
+    expect(await client.ended).toMatch(/^HTTP\/1.1 200 .*{"success":true}$/s);
+    expect(coalescer.taken).toHaveLength(1);
+  });
+
   test('a client that leaves while it sends: nothing is taken, nothing held', async () => {
     const readBody = createReadBody({
       bytes: 1_000,

@@ -46,7 +46,8 @@ const order = (properties: JsonObject) =>
 
 const noName = (name: string): string =>
   `${name} is no name of an event for GA4: 1 to 40 letters, digits and _, none that is reserved`;
-const noOrder = 'an order needs an order_id, a total or revenue, and a currency such as USD';
+const noOrder =
+  'an order needs an order_id, a total or revenue in numbers, and a currency such as USD';
 
 export const fixture: DestinationFixture = {
   settings,
@@ -99,6 +100,15 @@ export const fixture: DestinationFixture = {
       }),
     },
     {
+      title: 'an id that names nobody is none',
+      provenance: reference,
+      events: [trackEvent({ properties: {}, userId: '0' })],
+      request: collect({
+        client_id: jane.client_id,
+        events: [{ name: 'Article_Added', timestamp_micros, params: { engagement_time_msec } }],
+      }),
+    },
+    {
       title: 'nothing has happened after it was received',
       provenance: sending,
       events: [trackEvent({ properties: {}, timestamp: '2026-03-04T10:30:00.000Z' })],
@@ -126,6 +136,7 @@ export const fixture: DestinationFixture = {
           shipping: 0.5,
           coupon: 'SPRING',
           checkout_id: 'c-3',
+          items: 2,
           products: [
             {
               product_id: 4_711,
@@ -215,6 +226,7 @@ export const fixture: DestinationFixture = {
           properties: {
             transaction_id: 'o-19',
             value: '12.5',
+            revenue: 8,
             currency: 'USD',
             shipping: 'free',
             tax: [1],
@@ -233,6 +245,7 @@ export const fixture: DestinationFixture = {
               transaction_id: 'o-19',
               value: 12.5,
               currency: 'USD',
+              revenue: 8,
               items: [{ item_id: 'G-32', item_name: 'Backpack', quantity: 2 }],
             },
           },
@@ -350,15 +363,17 @@ export const fixture: DestinationFixture = {
     ...['session_start', 'ad_impression', 'error', 'ga_event', 'google_event', 'firebase_event']
       .concat(['_event', 'gtag.event', '1st_event', 'sign-up', 'Größe', 'n'.repeat(41)])
       .map((event) => ({ event: trackEvent({ event }), reason: noName(event) })),
-    { event: trackEvent({ anonymousId: 'null' }), reason: 'the id "null" names nobody' },
-    { event: pageEvent({ userId: 'undefined' }), reason: 'the id "undefined" names nobody' },
+    {
+      event: trackEvent({ anonymousId: 'null', userId: '0' }),
+      reason: 'the id "0" names nobody',
+    },
     { event: order({ order_id: undefined }), reason: noOrder },
     { event: order({ order_id: { id: 17 } }), reason: noOrder },
     { event: order({ total: null }), reason: noOrder },
     { event: order({ currency: undefined }), reason: noOrder },
     { event: order({ currency: 'Franken' }), reason: noOrder },
     { event: order({ total: 'much' }), reason: noOrder },
-    { event: trackEvent({ event: 'purchase', properties: { value: 5 } }), reason: noOrder },
+    { event: trackEvent({ event: ' purchase ', properties: { value: 5 } }), reason: noOrder },
     {
       event: order({ products: [{ product_id: 'p-1' }, { price: 5 }] }),
       reason: 'a product has no product_id, sku or name',
@@ -371,6 +386,13 @@ export const fixture: DestinationFixture = {
       events: [trackEvent(), pageEvent()],
       response: answer(204),
       verdicts: [delivered, delivered],
+    },
+    {
+      title: 'a page instead: something else has answered',
+      provenance: reference,
+      events: [trackEvent()],
+      response: answer(200, '<!doctype html>'),
+      verdicts: [{ kind: 'retry', reason: '200 <!doctype html>' }],
     },
     {
       title: 'no 2xx: the request itself is wrong, and is not to be repeated',

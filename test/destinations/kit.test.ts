@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { pick, placeTable, rename, scalars, within } from '../../src/destinations/fields.ts';
 import { known, named, personOf, plainId, uuidOf } from '../../src/destinations/ids.ts';
-import { amount, amountIn, hundredths } from '../../src/destinations/money.ts';
+import { amount, amountIn, hundredths, integerIn, numberIn } from '../../src/destinations/money.ts';
 
 describe('money', () => {
   test.each([
@@ -36,6 +36,12 @@ describe('money', () => {
       expect(amountIn(no)).toBeUndefined();
     }
   });
+});
+
+test('numbers are those in texts, too, and no amounts', () => {
+  expect(['4.5', ' -3 ', 7].map(numberIn)).toEqual([4.5, -3, 7]);
+  expect(['$3', '1e3', '', null, [], NaN].map(numberIn)).toEqual(Array(6).fill(undefined));
+  expect(['3', 1.5, '1.5', 2 ** 53].map(integerIn)).toEqual([3, undefined, undefined, undefined]);
 });
 
 describe('ids', () => {

@@ -357,7 +357,7 @@ export const fixture: DestinationFixture = {
       events: three,
       response: answer(400, { code: 400, failed_records: [{ index: 3, message: 'is invalid' }] }),
       verdicts: three.map(() => ({
-        kind: 'rejected',
+        kind: 'blocked',
         reason: '400 {"code":400,"failed_records":[{"index":3,"message":"is invalid"}]}',
       })),
     },
@@ -367,7 +367,7 @@ export const fixture: DestinationFixture = {
       events: three,
       response: answer(200, { code: 200, failed_records: [{ id: 'x' }] }),
       verdicts: three.map(() => ({
-        kind: 'rejected',
+        kind: 'blocked',
         reason: '200 {"code":200,"failed_records":[{"id":"x"}]}',
       })),
     },
@@ -376,7 +376,7 @@ export const fixture: DestinationFixture = {
       provenance: specification,
       events: [trackEvent()],
       response: answer(400, 'not JSON'),
-      verdicts: [{ kind: 'rejected', reason: '400 not JSON' }],
+      verdicts: [{ kind: 'blocked', reason: '400 not JSON' }],
     },
     {
       title: 'a wrong token concerns the connection',
@@ -416,21 +416,44 @@ export const fixture: DestinationFixture = {
       response: answer(200, '1'),
       verdicts: [delivered],
     },
-    ...[
-      '<html>Please log in</html>',
-      '',
-      { code: 200, num_records_imported: 0, status: 'Queued' },
-      { failed_records: [] },
-    ].map((body) => ({
-      title: `200 that is no word of Mixpanel's is tried again: ${JSON.stringify(body)}`,
+    {
+      title: 'a page instead: something else has answered',
       provenance: specification,
       events: three,
-      response: answer(200, body),
+      response: answer(200, '<html>Please log in</html>'),
+      verdicts: three.map(() => ({ kind: 'retry', reason: '200 <html>Please log in</html>' })),
+    },
+    {
+      title: '200, and none was taken',
+      provenance: specification,
+      events: three,
+      response: answer(200, { code: 200, num_records_imported: 0, status: 'OK' }),
       verdicts: three.map(() => ({
-        kind: 'retry' as const,
-        reason: `200 ${typeof body === 'string' ? body : JSON.stringify(body)}`,
+        kind: 'blocked',
+        reason: '200 {"code":200,"num_records_imported":0,"status":"OK"}',
       })),
-    })),
+    },
+    {
+      title: 'a list that does not add up with what was taken',
+      provenance: specification,
+      events: three,
+      response: answer(400, {
+        num_records_imported: 0,
+        failed_records: [{ index: 0, message: 'is invalid' }],
+      }),
+      verdicts: three.map(() => ({
+        kind: 'blocked',
+        reason:
+          '400 {"num_records_imported":0,"failed_records":[{"index":0,"message":"is invalid"}]}',
+      })),
+    },
+    {
+      title: 'failed records without words',
+      provenance: specification,
+      events: three,
+      response: answer(400, { num_records_imported: 2, failed_records: [{ index: 0 }] }),
+      verdicts: [{ kind: 'rejected', reason: 'the record: was refused' }, delivered, delivered],
+    },
     {
       title: '200 that means no',
       provenance: documented(
@@ -439,7 +462,7 @@ export const fixture: DestinationFixture = {
       events: [identifyEvent()],
       response: answer(200, { error: '$distinct_id, missing or empty', status: 0 }),
       verdicts: [
-        { kind: 'rejected', reason: '200 {"error":"$distinct_id, missing or empty","status":0}' },
+        { kind: 'blocked', reason: '200 {"error":"$distinct_id, missing or empty","status":0}' },
       ],
     },
     {
@@ -447,7 +470,7 @@ export const fixture: DestinationFixture = {
       provenance: specification,
       events: [groupEvent()],
       response: answer(200, '0'),
-      verdicts: [{ kind: 'rejected', reason: '200 0' }],
+      verdicts: [{ kind: 'blocked', reason: '200 0' }],
     },
   ],
   mistakes: [

@@ -168,6 +168,13 @@ export const fixture: DestinationFixture = {
   ],
   responses: [
     {
+      title: 'a page instead: something else has answered',
+      provenance: specification,
+      events: [trackEvent()],
+      response: answer(200, '\n<html>Sign in</html>'),
+      verdicts: [{ kind: 'retry', reason: '200 \n<html>Sign in</html>' }],
+    },
+    {
       title: 'the events were queued',
       provenance: specification,
       events: two,

@@ -59,7 +59,7 @@ const faults: { words: string; script: Fault[] }[] = [
   { words: 'a sound network', script: [] },
   { words: 'a network that loses the first answer', script: ['lost answer'] },
   {
-    words: 'a network that resets a connection, and a server that is busy',
+    words: 'a network that resets a connection, and a server that is unavailable',
     script: ['reset', unavailable],
   },
 ];
@@ -80,6 +80,9 @@ for (const { version, sdk } of installed) {
           env: { ...process.env, PYTHONPATH: sdk.folder },
         });
         await expectSixCalls(product, before);
+        expect(network.passed.map(({ fault }) => fault).slice(0, scripted.length)).toEqual(
+          scripted,
+        );
         for (const { headers } of network.passed) {
           expect(headers['content-encoding']).toBe(encoding === 'gzip' ? 'gzip' : undefined);
           expect(headers.authorization !== undefined).toBe(version === '2.4.0');

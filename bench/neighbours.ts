@@ -1,0 +1,222 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { merged, percentile, type Counts } from './latency.ts';
+import type { Posted, Traffic } from './load.ts';
+import type { Behaviour } from './partner.ts';
+import type { Figure, Scenario } from './scenario.ts';
+import { partnerOf, startStack, type Setup, type Stack } from './stack.ts';
+
+const perSecond = 500;
+
+/**
+ * Measures the good ones' latency in turns, without and with a bad neighbour, so that what else the
+ * machine does in the meantime meets both alike.
+ */
+const compared = async ({
+  setup,
+  pauseMs,
+  goBad,
+  getBetter,
+  isBad,
+  traffic,
+  seconds,
+}: {
+  setup: Setup;
+  /** How long the neighbour is bad before it counts: its first failure has to be known. */
+  pauseMs: number;
+  goBad: (stack: Stack) => Promise<(() => Promise<Posted>) | undefined>;
+  getBetter: (stack: Stack) => void;
+  isBad: (partner: string, group: string) => boolean;
+  traffic: (stack: Stack) => Traffic;
+  seconds: number;
+}): Promise<{ without: Counts; withBad: Counts }> => {
+  const stack = await startStack(setup);
+  const parts: Record<'without' | 'withBad', Counts[]> = { without: [], withBad: [] };
+  let accepted = 0;
+  try {
+    const measure = async (into: Counts[]): Promise<void> => {
+      await stack.arrivals(true);
+      const posted = await stack.clients.open(traffic(stack), perSecond, seconds * 1_000);
+      accepted += posted.accepted;
+      await sleep(1_000);
+      const good = (await stack.arrivals()).filter(({ partner, group }) => !isBad(partner, group));
+      into.push(...good.map(({ latency }) => latency));
+    };
+    const warm = await stack.clients.open(traffic(stack), perSecond, 5_000);
+    accepted += warm.accepted;
+    for (let round = 0; round < 3; round++) {
+      await measure(parts.without);
+      const stopBad = await goBad(stack);
+      const first = await stack.clients.open(traffic(stack), perSecond, pauseMs);
+      accepted += first.accepted;
+      await measure(parts.withBad);
+      accepted += (await stopBad?.())?.accepted ?? 0;
+      getBetter(stack);
+      await stack.balance(accepted, 40_000);
+    }
+    return { without: merged(parts.without), withBad: merged(parts.withBad) };
+  } finally {
+    await stack.stop();
+  }
+};
+
+const ratios = ({ without, withBad }: { without: Counts; withBad: Counts }): Figure[] => {
+  const [before, after] = [percentile(without, 99), percentile(withBad, 99)];
+  return [
+    { name: 'p50 of the others, without', value: percentile(without, 50), unit: 'ms' },
+    { name: 'p50 of the others, with', value: percentile(withBad, 50), unit: 'ms' },
+    { name: 'p99 of the others, without', value: before, unit: 'ms' },
+    { name: 'p99 of the others, with', value: after, unit: 'ms' },
+    { name: 'p99, with : without', value: after / before, unit: '×', atMost: 1.1 },
+  ];
+};
+
+const retry = { firstDelay: '1s', maxDelay: '4s' }; // so that a run is over within two minutes
+
+const destination =
+  (behaviour: Behaviour): Scenario['run'] =>
+  async ({ seconds }) =>
+    ratios(
+      await compared({
+        setup: { mixpanel: ['bad', 'one', 'two'], more: { retry, timeout: '5s' } },
+        pauseMs: 6_000,
+        goBad: (stack) => {
+          stack.behave('bad', behaviour);
+          return Promise.resolve(undefined);
+        },
+        getBetter: (stack) => stack.behave('bad', { kind: 'takes' }),
+        isBad: (partner) => partner === 'bad',
+        traffic: ({ writeKeys }) => ({ writeKeys, group: 'a', eventsPerRequest: 1 }),
+        seconds: seconds(10),
+      }),
+    );
+
+const connection: Scenario['run'] = async ({ seconds }) =>
+  ratios(
+    await compared({
+      setup: {
+        mixpanel: ['shared'],
+        sources: 50,
+        ownConnections: true,
+        more: { retry, timeout: '5s' },
+      },
+      pauseMs: 6_000,
+      goBad: (stack) => {
+        stack.behave(partnerOf('shared', 7), { kind: 'hangs' });
+        return Promise.resolve(undefined);
+      },
+      getBetter: (stack) => stack.behave(partnerOf('shared', 7), { kind: 'takes' }),
+      isBad: (partner) => partner === partnerOf('shared', 7),
+      traffic: ({ writeKeys }) => ({ writeKeys, group: 'a', eventsPerRequest: 1 }),
+      seconds: seconds(10),
+    }),
+  );
+
+/** One source posts as fast as it is answered, in requests of the largest size. */
+const source: Scenario['run'] = async ({ seconds }) =>
+  ratios(
+    await compared({
+      setup: { mixpanel: ['one', 'two'], sources: 2 },
+      pauseMs: 2_000,
+      goBad: (stack) => {
+        let isOver = false;
+        const flood = { writeKeys: ['key-0'], group: 'f', eventsPerRequest: 300, filling: 2_500 };
+        const flooding = stack.clients.closed(flood, 8, () => isOver);
+        return Promise.resolve(() => {
+          isOver = true;
+          return flooding;
+        });
+      },
+      getBetter: () => undefined,
+      isBad: (_, group) => group === 'f',
+      traffic: () => ({ writeKeys: ['key-1'], group: 'a', eventsPerRequest: 1 }),
+      seconds: seconds(10),
+    }),
+  );
+
+const backlogEvents = 100_000;
+
+/** A backlog gathers behind a dead destination, and drains once it is back, beside live traffic. */
+const backlog: Scenario['run'] = async ({ seconds, quick }) => {
+  const stack = await startStack({ mixpanel: ['dead', 'live'], more: { retry, timeout: '5s' } });
+  try {
+    const live: Traffic = { writeKeys: stack.writeKeys, group: 'a', eventsPerRequest: 1 };
+    const bulk: Traffic = { writeKeys: stack.writeKeys, group: 'b', eventsPerRequest: 100 };
+    const events = quick ? 10_000 : backlogEvents;
+    let accepted = 0;
+    const liveFor = async (ms: number): Promise<Counts> => {
+      await stack.arrivals(true);
+      accepted += (await stack.clients.open(live, perSecond, ms)).accepted;
+      await sleep(500);
+      const found = (await stack.arrivals()).find(
+        ({ partner, group }) => partner === 'live' && group === 'a',
+      );
+      return found?.latency ?? [];
+    };
+    await liveFor(5_000);
+    const before = await liveFor(seconds(10) * 1_000);
+
+    stack.behave('dead', { kind: 'fails' });
+    let left = events / 100;
+    accepted += (await stack.clients.closed(bulk, 8, () => left-- <= 0)).accepted;
+    await sleep(5_000);
+    const behindStored = (await stack.usage()).stored;
+    const during = await liveFor(seconds(10) * 1_000);
+    const grown = (await stack.usage()).stored - behindStored;
+
+    stack.behave('dead', { kind: 'takes' });
+    const began = performance.now();
+    const draining = stack.balance(0, 1).catch(() => undefined);
+    const drain = await liveFor(seconds(10) * 1_000);
+    await draining;
+    await stack.balance(accepted, 60_000);
+    const drainedS = (performance.now() - began) / 1_000;
+    const { productMiB } = await stack.usage();
+    const [p99, p99During, p99Drain] = [before, during, drain].map((each) => percentile(each, 99));
+    return [
+      { name: 'live p99 before', value: p99!, unit: 'ms' },
+      { name: 'live p99 beside the backlog', value: p99During!, unit: 'ms' },
+      { name: 'live p99 while it drains', value: p99Drain!, unit: 'ms' },
+      {
+        name: 'p99, beside the backlog : before',
+        value: p99During! / p99!,
+        unit: '×',
+        atMost: 1.5,
+      },
+      { name: 'p99, while it drains : before', value: p99Drain! / p99!, unit: '×', atMost: 1.5 },
+      { name: 'drained after', value: drainedS, unit: 's', atMost: 60 },
+      { name: 'database grown beside the backlog', value: grown / 1_048_576, unit: 'MiB' },
+      { name: 'memory, product', value: productMiB, unit: 'MiB' },
+    ];
+  } finally {
+    await stack.stop();
+  }
+};
+
+export const neighbours: Scenario[] = [
+  {
+    name: 'neighbour-hangs',
+    title: 'one destination of three hangs',
+    run: destination({ kind: 'hangs' }),
+  },
+  {
+    name: 'neighbour-fails',
+    title: 'one destination of three answers 503',
+    run: destination({ kind: 'fails' }),
+  },
+  {
+    name: 'neighbour-throttles',
+    title: 'one destination of three answers 429',
+    run: destination({ kind: 'throttles', retryAfterSeconds: 2 }),
+  },
+  {
+    name: 'neighbour-connection',
+    title: 'one connection of fifty in a destination hangs',
+    run: connection,
+  },
+  { name: 'neighbour-source', title: 'one source of two floods', run: source },
+  {
+    name: 'backlog',
+    title: '100,000 events behind a dead destination, and live traffic to another',
+    run: backlog,
+  },
+];

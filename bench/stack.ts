@@ -1,0 +1,231 @@
+import { fork, spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { request } from 'undici';
+import { createClients, type Clients } from './load.ts';
+import type { Arrivals, Behaviour, FromPartner, ToPartner } from './partner.ts';
+
+const cli = resolve(import.meta.dirname, '../cli.js');
+const partnerProgram = resolve(import.meta.dirname, 'partner.js');
+
+/** What is to be run: the destinations are all played by one partner process. */
+export interface Setup {
+  /** Names of destinations of type `mixpanel`, which takes 2,000 events in a request. */
+  mixpanel?: readonly string[];
+  /** Names of destinations of type `webhook`, one request per event. */
+  webhook?: readonly string[];
+  /** How many sources; they are `source-0` and so on, and their write keys `key-0` and so on. */
+  sources?: number;
+  /** Whether each source has a connection of its own at each destination. */
+  ownConnections?: boolean;
+  /** What else is said of each destination. */
+  more?: Record<string, unknown>;
+}
+
+/** What a process has used: CPU in ms since it began, memory in MiB now. */
+export interface Usage {
+  productCpuMs: number;
+  temporalCpuMs: number;
+  productMiB: number;
+  temporalMiB: number;
+  /** Bytes of Temporal's database. */
+  stored: number;
+  batches: number;
+}
+
+/** The product and its Temporal, the partners, and clients: as its users have them, on loopback. */
+export interface Stack {
+  clients: Clients;
+  writeKeys: readonly string[];
+  behave: (partner: string, behaviour: Behaviour) => void;
+  /** What has arrived so far, of each partner and group; latencies since they were last reset. */
+  arrivals: (resetLatency?: boolean) => Promise<Arrivals[]>;
+  usage: () => Promise<Usage>;
+  /**
+   * Waits until every accepted event is settled at every destination, by the product's own figures
+   * and by the partners'.
+   * @throws Error where the books do not balance in time
+   */
+  balance: (accepted: number, withinMs: number) => Promise<void>;
+  stop: () => Promise<void>;
+}
+
+const connectionName = (destination: string, source: number): string =>
+  `${destination}.source-${source}`;
+
+/** The partner of a source's own connection. */
+export const partnerOf = (destination: string, source: number): string =>
+  connectionName(destination, source);
+
+const configOf = (
+  { mixpanel = [], webhook = [], sources = 1, ownConnections = false, more = {} }: Setup,
+  partner: string,
+) => {
+  const numbers = Array.from({ length: sources }, (_, n) => n);
+  const entry = (name: string, settingsOf: (partner: string) => object) => ({
+    name,
+    settings: settingsOf(name),
+    ...(ownConnections && {
+      connections: Object.fromEntries(
+        numbers.map((n) => [`source-${n}`, { settings: settingsOf(connectionName(name, n)) }]),
+      ),
+    }),
+    ...more,
+  });
+  return {
+    sources: numbers.map((n) => ({ name: `source-${n}`, writeKey: `key-${n}` })),
+    destinations: [
+      ...mixpanel.map((name) => ({
+        type: 'mixpanel',
+        endpoint: partner,
+        ...entry(name, (token) => ({ projectToken: token })),
+      })),
+      ...webhook.map((name) => ({
+        type: 'webhook',
+        ...entry(name, (path) => ({ url: `${partner}/${path}` })),
+      })),
+    ],
+    network: { allowPrivate: true },
+  };
+};
+
+/** CPU time in ms and resident memory in MiB of a process, as Linux tells them. */
+const readProcess = (pid: number): { cpuMs: number; MiB: number } => {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    .replace(/^.*\) /, '')
+    .split(' ');
+  const ticks = Number(fields[11]) + Number(fields[12]); // utime, stime; a tick is 10 ms
+  const pages = Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1]);
+  return { cpuMs: ticks * 10, MiB: (pages * 4_096) / 1_048_576 };
+};
+
+const sizeOf = (file: string): number => {
+  try {
+    return statSync(file).size;
+  } catch {
+    return 0;
+  }
+};
+
+const startPartner = async () => {
+  const child = fork(partnerProgram, { stdio: 'inherit' });
+  const [{ listening }] = (await once(child, 'message')) as [{ listening: number }];
+  const say = (message: ToPartner): void => void child.send(message);
+  return {
+    url: `http://127.0.0.1:${listening}`,
+    behave: (partner: string, behaviour: Behaviour) => say({ do: 'behave', partner, behaviour }),
+    arrivals: async (resetLatency = false): Promise<Arrivals[]> => {
+      const answer = once(child, 'message') as Promise<[FromPartner]>;
+      say({ do: 'tell', resetLatency });
+      const [message] = await answer;
+      return 'arrivals' in message ? message.arrivals : [];
+    },
+    stop: () => child.disconnect(),
+  };
+};
+
+const startProduct = async (args: readonly string[], folder: string) => {
+  const env = { ...process.env, TEMPORAL_ADDRESS: undefined, NO_COLOR: '1' };
+  const child: ChildProcess = spawn(process.execPath, [cli, ...args], {
+    cwd: folder,
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let said = '';
+  for (const stream of [child.stdout!, child.stderr!]) {
+    stream.on('data', (chunk: Buffer) => (said = (said + chunk.toString()).slice(-20_000)));
+  }
+  const exited = once(child, 'exit');
+  const url = await new Promise<string>((found, fail) => {
+    void exited.then(() => fail(new Error(`The product did not start:\n${said}`)));
+    const look = (): void => {
+      const match = /Post events to\s+(http:\/\/[^/\s]+)/.exec(said);
+      if (match !== null) found(match[1]!);
+    };
+    child.stdout!.on('data', look);
+    look();
+  });
+  return {
+    url,
+    pid: child.pid!,
+    stop: async () => {
+      child.kill('SIGTERM');
+      await exited;
+    },
+  };
+};
+
+/** Sums of the product's metrics whose name and labels match. */
+const sumOf = (metrics: string, pattern: RegExp): number =>
+  metrics
+    .split('\n')
+    .filter((line) => pattern.test(line))
+    .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
+
+export const startStack = async (setup: Setup): Promise<Stack> => {
+  const folder = mkdtempSync(join(tmpdir(), 'distributary-bench-'));
+  const partner = await startPartner();
+  const config = join(folder, 'distributary.yaml');
+  writeFileSync(config, JSON.stringify(configOf(setup, partner.url))); // JSON is YAML
+  const data = join(folder, 'data');
+  const product = await startProduct(
+    ['start', '--config', config, '--port', '0', '--data-dir', data],
+    folder,
+  );
+  const clients = createClients(product.url);
+  const temporal = JSON.parse(readFileSync(join(data, 'temporal.json'), 'utf8')) as { pid: number };
+  const readMetrics = async (): Promise<string> =>
+    (await request(`${product.url}/metrics`)).body.text();
+  const destinations = (setup.mixpanel?.length ?? 0) + (setup.webhook?.length ?? 0);
+
+  /** What is not balanced, in words; undefined where all is. */
+  const imbalance = async (accepted: number): Promise<string | undefined> => {
+    const metrics = await readMetrics();
+    const booked = sumOf(metrics, /^distributary_api_events_accepted_total /);
+    if (booked !== accepted) return `${accepted} events were answered 200, ${booked} are booked`;
+    const settled = sumOf(metrics, /^distributary_delivery_events_total{/);
+    const delivered = sumOf(metrics, /^distributary_delivery_events_total{.*"delivered"/);
+    const arrived = (await partner.arrivals()).reduce((sum, { different }) => sum + different, 0);
+    return settled === accepted * destinations && delivered === arrived
+      ? undefined
+      : `${accepted} events for ${destinations} destinations: ${settled} settled, ` +
+          `${delivered} delivered, ${arrived} arrived at partners`;
+  };
+
+  return {
+    clients,
+    writeKeys: Array.from({ length: setup.sources ?? 1 }, (_, n) => `key-${n}`),
+    behave: partner.behave,
+    arrivals: partner.arrivals,
+    usage: async () => {
+      const metrics = await readMetrics();
+      const [ours, theirs] = [readProcess(product.pid), readProcess(temporal.pid)];
+      return {
+        productCpuMs: ours.cpuMs,
+        temporalCpuMs: theirs.cpuMs,
+        productMiB: ours.MiB,
+        temporalMiB: theirs.MiB,
+        stored: sizeOf(join(data, 'temporal.db')) + sizeOf(join(data, 'temporal.db-wal')),
+        batches: sumOf(metrics, /^distributary_batch_events_count/),
+      };
+    },
+    balance: async (accepted, withinMs) => {
+      const until = Date.now() + withinMs;
+      for (;;) {
+        const wrong = await imbalance(accepted);
+        if (wrong === undefined) return;
+        if (Date.now() > until) throw new Error(`the books do not balance: ${wrong}`);
+        await sleep(100);
+      }
+    },
+    stop: async () => {
+      await clients.close();
+      await product.stop();
+      partner.stop();
+      rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+    },
+  };
+};
