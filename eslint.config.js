@@ -64,6 +64,7 @@ export default defineConfig(
                 'delivery.ts',
                 'destinations',
                 'temporal/events-encoding.ts',
+                'breather.ts',
                 'log.ts',
                 'metrics.ts',
               ],

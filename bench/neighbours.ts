@@ -43,7 +43,7 @@ const compared = async ({
     };
     const warm = await stack.clients.open(traffic(stack), perSecond, 5_000);
     accepted += warm.accepted;
-    for (let round = 0; round < 3; round++) {
+    for (let round = 0; round < 2; round++) {
       await measure(parts.without);
       const stopBad = await goBad(stack);
       const first = await stack.clients.open(traffic(stack), perSecond, pauseMs);
@@ -51,7 +51,7 @@ const compared = async ({
       await measure(parts.withBad);
       accepted += (await stopBad?.())?.accepted ?? 0;
       getBetter(stack);
-      await stack.balance(accepted, 40_000);
+      await stack.balance(accepted, 60_000);
     }
     return { without: merged(parts.without), withBad: merged(parts.withBad) };
   } finally {

@@ -11,6 +11,7 @@ import type { Destination } from './destinations/destination.ts';
 import type { Logger } from './log.ts';
 import { createMetrics } from './metrics.ts';
 import { watchBacklog } from './temporal/backlog.ts';
+import { createCallBack } from './temporal/call-back.ts';
 import { connect, type TemporalTarget } from './temporal/connect.ts';
 import { dataConverter } from './temporal/data-converter.ts';
 import { createPollerCheck } from './temporal/pollers.ts';
@@ -60,6 +61,7 @@ export const startService = async (
   const metrics = createMetrics();
   const lag = createLag(Date.now);
   const readBatch = createBatchReader({ workflowService, namespace, keptBytes });
+  const callBack = createCallBack(workflowService, namespace);
   const workers = await startWorkers({
     connection,
     namespace,
@@ -70,6 +72,7 @@ export const startService = async (
         destinationStation({
           destination,
           readBatch,
+          callBack,
           allowPrivate: config.allowPrivate,
           lag,
           metrics: metrics.deliveries,

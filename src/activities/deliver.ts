@@ -1,13 +1,22 @@
 import { setMaxListeners } from 'node:events';
 import { ApplicationFailure, type Context } from '@temporalio/activity';
-import type { DeliverInput, DeliveryActivities, Progress, Receipt } from '../delivery.ts';
+import type {
+  DeliverInput,
+  DeliveryActivities,
+  Progress,
+  Receipt,
+  Unsettled,
+} from '../delivery.ts';
 import { endingMs, type Destination } from '../destinations/destination.ts';
 import type { BatchedEvent } from '../temporal/events-encoding.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
-import { createConnections, createPace } from './gates.ts';
+import { createConnections } from './connections.ts';
+import { createPace } from './gates.ts';
 import type { Http } from './http.ts';
 import { openLedger, type Ledger } from './ledger.ts';
+import { createReturnTimes } from './return-times.ts';
+import { createWaitingRoom, type WaitingDelivery } from './waiting-room.ts';
 import { sendPart, type Sending } from './send.ts';
 
 /** Most open requests of one connection in one process, whatever the number of its deliveries. */
@@ -16,8 +25,12 @@ const requestsAtOnce = 64;
 const heartbeatEveryMs = 500;
 /** After a request a checkpoint is made unless one was made within this time. */
 const checkpointApartMs = 100;
-/** How soon a continuation that found no free slot comes back. */
+/** How soon a continuation that found no free slot comes back, at the soonest. */
 const crowdedDelayMs = 2_000;
+/** Most deliveries a second that come back to a connection that fails, and to a destination's. */
+/** Once it works again, deliveries that wait for it are called back, so far apart at least. */
+const shortestCallGapMs = 20;
+const returnsPerSecond = { perConnection: 4, perDestination: 20 };
 
 /** The workflow run that an activity belongs to. */
 export interface BatchRun {
@@ -30,10 +43,16 @@ export interface DeliverDeps {
   /** Reads the events of the activity's own batch. */
   readBatch: (run: BatchRun) => Promise<readonly BatchedEvent[]>;
   http: Http;
+  /** Has Temporal hand a waiting delivery out now. */
+  callBack: (delivery: WaitingDelivery) => Promise<void>;
+  /** Aborted once the process gives up its work. */
+  closed: AbortSignal;
   /** Most continuations that may run at a time, so that first passes always find a slot. */
   continuationSlots: number;
   /** Told how long each first pass waited in the queue, in ms. */
   onFirstPass: (waitedMs: number) => void;
+  /** How far behind the cluster is, in ms: what can wait makes way for what cannot. */
+  lagMs: () => number;
   log: Logger;
   metrics: Metrics['deliveries'];
   now: () => number;
@@ -45,6 +64,11 @@ export interface DeliverDeps {
 /** A retryable failure that names its own delay; Temporal carries the checkpoint to the next attempt. */
 const again = (message: string, delayMs: number, type: string): ApplicationFailure =>
   ApplicationFailure.create({ message, type, nextRetryDelay: Math.max(1, Math.round(delayMs)) });
+
+const deliveryOf = ({ info }: Context): WaitingDelivery => ({
+  ...info.workflowExecution!,
+  activityId: info.activityId,
+});
 
 const waitingWords = ({ unsettled }: Progress): string => {
   const waiting = unsettled.filter(({ parked }) => parked === undefined);
@@ -58,8 +82,17 @@ export const createDelivery = (deps: DeliverDeps): DeliveryActivities => {
   const { destination, readBatch, http, continuationSlots, log, metrics, now, random } = deps;
   const connections = createConnections(requestsAtOnce, now);
   const pace = createPace(destination.ratePerSecond, now);
+  const returnTimes = createReturnTimes(returnsPerSecond, now);
   const { name } = destination;
   let continuations = 0;
+  const waitingRoom = createWaitingRoom({
+    call: deps.callBack,
+    gapMs: () => Math.max(shortestCallGapMs, 2 * deps.lagMs()),
+    works: (connection) => connections.failure(connection) === undefined,
+    hasRoom: () => continuations < continuationSlots / 2,
+    closed: deps.closed,
+    now,
+  });
 
   const count = ({ receipt, unsettled }: Progress, before: Receipt | undefined): void => {
     for (const outcome of ['delivered', 'rejected', 'filtered'] as const) {
@@ -71,9 +104,12 @@ export const createDelivery = (deps: DeliverDeps): DeliveryActivities => {
     metrics.attempts.inc({ destination: name, result });
   };
 
-  const attempt = async (input: DeliverInput, context: Context): Promise<Progress> => {
+  const attempt = async (
+    input: DeliverInput,
+    context: Context,
+    isFirstPass: boolean,
+  ): Promise<Progress> => {
     const { info, cancellationSignal } = context;
-    const isFirstPass = input.unsettled === undefined;
     const checkpoint = info.heartbeatDetails as Progress | undefined;
     const began = now();
     const deadline = began + info.startToCloseTimeoutMs - destination.timeoutMs - endingMs;
@@ -101,19 +137,30 @@ export const createDelivery = (deps: DeliverDeps): DeliveryActivities => {
         now,
         over,
         deadline,
-        leavesFailing: isFirstPass,
         onRequest: (status, seconds) =>
           metrics.requestSeconds.observe({ destination: name, status }, seconds),
         onHealth: (connection, failure) => {
-          if (failure === undefined) log.info({ connection }, 'a connection works again');
-          else log.warn({ connection, failure }, 'a connection fails; its events are tried again');
+          if (failure === undefined) {
+            log.info({ connection }, 'a connection works again');
+            waitingRoom.callBack(connection);
+          } else
+            log.warn({ connection, failure }, 'a connection fails; its events are tried again');
         },
         afterRequest: () => {
           if (now() - checkpointed >= checkpointApartMs) keep();
         },
       };
       const due = ledger.parts.filter(({ notBefore }) => notBefore <= now());
-      await Promise.all(due.map((part) => sendPart(part, sending)));
+      await Promise.all(
+        due.map(async (part) => {
+          const leave = connections.enter(part.connection.name, isFirstPass);
+          if (leave === undefined) {
+            part.hold(connections.failure(part.connection.name)!, now());
+          } else {
+            await sendPart(part, sending).finally(leave);
+          }
+        }),
+      );
       const progress = ledger.progress('end');
       count(progress, countedBefore);
       for (const { connection, parked } of progress.unsettled) {
@@ -127,11 +174,22 @@ export const createDelivery = (deps: DeliverDeps): DeliveryActivities => {
     }
   };
 
-  /** Ends an attempt: answers, or keeps its progress for the next one and fails, to be tried again. */
+  /** When a delivery comes back for what is due at some time: later where many others do. */
+  const returnAt = (waiting: readonly Unsettled[], dueAt: number): number => {
+    const [{ connection, reason }] = waiting as [Unsettled];
+    if (reason === undefined) return Math.max(dueAt, now() + pace.aheadMs());
+    return returnTimes.take(connection, Math.max(dueAt, now() + 1));
+  };
+
+  /**
+   * Ends an attempt: answers, or keeps its progress for the next one and fails, to be tried again. A
+   * first pass that has left but one connection unsettled is that one's continuation from now on.
+   */
   const end = (progress: Progress, isFirstPass: boolean, context: Context): Progress => {
     const { aborted } = context.cancellationSignal;
     const waiting = progress.unsettled.filter(({ parked }) => parked === undefined);
-    if (waiting.length === 0 || (isFirstPass && !aborted)) return progress;
+    const isShared = progress.unsettled.length > 1;
+    if (waiting.length === 0 || (isFirstPass && isShared && !aborted)) return progress;
     if (aborted) {
       context.heartbeat(progress);
       const reason = context.cancellationSignal.reason as Error;
@@ -144,24 +202,30 @@ export const createDelivery = (deps: DeliverDeps): DeliveryActivities => {
       notBefore > dueAt ? { ...part, notBefore } : part,
     );
     context.heartbeat({ ...progress, unsettled });
-    throw again(waitingWords(progress), Math.max(dueAt - now(), pace.aheadMs()), 'Unsettled');
+    const at = returnAt(waiting, dueAt);
+    waitingRoom.enter(waiting[0]!.connection, deliveryOf(context), at);
+    throw again(waitingWords(progress), at - now(), 'Unsettled');
   };
 
   return {
     deliver: async (input) => {
       const context = deps.context();
-      if (input.unsettled === undefined) {
+      waitingRoom.leave(deliveryOf(context));
+      const isFirstPass =
+        input.unsettled === undefined && context.info.heartbeatDetails === undefined;
+      if (isFirstPass) {
         const waitedMs = Math.max(0, now() - context.info.currentAttemptScheduledTimestampMs);
         metrics.queueSeconds.observe({ destination: name }, waitedMs / 1_000);
         deps.onFirstPass(waitedMs);
-        return end(await attempt(input, context), true, context);
+        return end(await attempt(input, context, true), true, context);
       }
       if (continuations >= continuationSlots) {
-        throw again('All slots for continuations are taken', crowdedDelayMs, 'Crowded');
+        const at = returnTimes.take('', now() + crowdedDelayMs);
+        throw again('All slots for continuations are taken', at - now(), 'Crowded');
       }
       continuations += 1;
       try {
-        return end(await attempt(input, context), false, context);
+        return end(await attempt(input, context, false), false, context);
       } finally {
         continuations -= 1;
       }

@@ -40,6 +40,12 @@ export interface Part {
   settle: (place: number, outcome: Outcome, at: number) => void;
   /** Counts an event that has nothing to send. */
   filter: (place: number) => void;
+  /**
+   * Notes that nothing was sent, for the connection fails as others have found: it counts as
+   * failing from now on, though not as an attempt.
+   * @param at in ms since the epoch
+   */
+  hold: (reason: string, at: number) => void;
 }
 
 /** An attempt's book: what is settled, and what is not and why. */
@@ -76,6 +82,7 @@ const openPart = (
   const open = new Set(places);
   const failed = new Set(places.filter((place) => failedBefore.has(place)));
   let failure: Failure | undefined;
+  let held: { reason: string; at: number } | undefined;
   let { most } = before;
 
   const part: Part = {
@@ -114,6 +121,9 @@ const openPart = (
       open.delete(place);
       receipt.filtered += 1;
     },
+    hold: (reason, at) => {
+      held = { reason: maskOnce(reason), at };
+    },
   };
 
   const unsettled = (
@@ -129,6 +139,16 @@ const openPart = (
     if (failed.size > 0) remaining.failed = toRanges(places.filter((place) => failed.has(place)));
     if (most !== undefined) remaining.most = most;
     const progressed = open.size < places.length;
+    if (held !== undefined) {
+      const since = before.since ?? held.at;
+      return {
+        ...before,
+        ...remaining,
+        reason: before.reason ?? held.reason,
+        since,
+        ...(isEnd && held.at - since >= retry.giveUpAfterMs && { parked: 'spent' }),
+      };
+    }
     if (failure === undefined) {
       return progressed ? remaining : { ...before, ...remaining };
     }

@@ -7,10 +7,12 @@ import type {
   Verdict,
 } from '../destinations/define.ts';
 import type { Destination } from '../destinations/destination.ts';
+import { createBreather } from '../breather.ts';
 import type { BatchedEvent } from '../temporal/events-encoding.ts';
 import { chunk, halves, type Placed } from './chunk.ts';
 import { classify } from './classify.ts';
-import type { Connections, Pace } from './gates.ts';
+import type { Connections } from './connections.ts';
+import type { Pace } from './gates.ts';
 import type { Http, NoAnswer } from './http.ts';
 import type { Part } from './ledger.ts';
 
@@ -32,8 +34,6 @@ export interface Sending {
   over: AbortSignal;
   /** When it is out of time, in ms since the epoch. */
   deadline: number;
-  /** Whether a connection that fails in another delivery is left alone: first passes do not wait. */
-  leavesFailing: boolean;
   /** Told when a connection begins to fail, with the status or why there is none, or works again. */
   onHealth: (connection: string, failure: string | undefined) => void;
   /** Called after each request. */
@@ -47,31 +47,30 @@ const messageOf = (error: unknown): string =>
  * Maps a part's events; what cannot be mapped or is too old for the partner is rejected, what has
  * nothing to send filtered.
  */
-const mapPart = (part: Part, { destination, batch, now }: Sending): Placed[] => {
+const mapPart = async (part: Part, { destination, batch, now }: Sending): Promise<Placed[]> => {
   const { type, name, maxAgeMs = Infinity } = destination.type;
   const mappers = destination.type.events as Record<
     string,
     (event: unknown, settings: unknown) => unknown
   >;
-  return part.places.flatMap((place) => {
+  const tooOld = `older than the ${maxAgeMs / 3_600_000} h that ${name} takes`;
+  const placed: Placed[] = [];
+  const breathe = createBreather();
+  for (const place of part.places) {
     const { event } = batch[place]!;
-    const reject = (reason: string): [] => {
+    const reject = (reason: string): void =>
       part.settle(place, { kind: 'rejected', reason }, now());
-      return [];
-    };
     try {
       const item = mappers[event.type]!(event, part.connection.settings);
-      if (item !== null) {
-        return now() - Date.parse(event.timestamp) > maxAgeMs
-          ? reject(`older than the ${maxAgeMs / 3_600_000} h that ${name} takes`)
-          : [{ place, item }];
-      }
-      part.filter(place);
+      if (item === null) part.filter(place);
+      else if (now() - Date.parse(event.timestamp) > maxAgeMs) reject(tooOld);
+      else placed.push({ place, item });
     } catch (error) {
-      return reject(`${type} cannot map this event: ${messageOf(error)}`);
+      reject(`${type} cannot map this event: ${messageOf(error)}`);
     }
-    return [];
-  });
+    await breathe();
+  }
+  return placed;
 };
 
 /** Of a request's items those whose fate is decided, and those that only others kept from being taken. */
@@ -121,14 +120,16 @@ const build = (
  */
 export const sendPart = async (part: Part, sending: Sending): Promise<void> => {
   const { destination, http, connections, pace, now, onRequest, afterRequest } = sending;
-  const { over, deadline, leavesFailing, onHealth } = sending;
+  const { over, deadline, onHealth } = sending;
   const { type, timeoutMs } = destination;
   const { connection } = part;
   const gate = connections.gate(connection.name);
   let inARow = 0;
   let ended = false;
+  /** The first request to a connection that fails: nobody else sends until it is answered. */
+  let isTry = connections.failure(connection.name) !== undefined;
   const isEnded = (): boolean =>
-    ended || over.aborted || (leavesFailing && connections.isFailing(connection.name));
+    ended || over.aborted || (!isTry && connections.failure(connection.name) !== undefined);
 
   const record = (items: readonly Placed[], outcomes: readonly Outcome[]): void => {
     for (const [at, { place }] of items.entries()) part.settle(place, outcomes[at]!, now());
@@ -154,14 +155,23 @@ export const sendPart = async (part: Part, sending: Sending): Promise<void> => {
     const reason = `rejects whatever is sent: ${first.reason}`;
     return outcomes.map(() => ({ kind: 'retry', reason }));
   };
-  const end = (failure: string): void => {
+  const end = (status: string, outcomes: readonly Outcome[]): void => {
     ended = true;
-    if (connections.failed(connection.name)) onHealth(connection.name, failure);
+    const reasons = outcomes.flatMap((outcome) => ('reason' in outcome ? [outcome.reason] : []));
+    const pauses = outcomes.map((outcome) =>
+      outcome.kind === 'retry' ? (outcome.retryAfterMs ?? 0) : 0,
+    );
+    const pause = Math.max(0, ...pauses);
+    const pauseUntil = pause > 0 ? now() + pause : 0;
+    const words = reasons[0] ?? status;
+    if (connections.failed(connection.name, words, pauseUntil)) onHealth(connection.name, status);
   };
 
   const send = async (request: PartnerRequest): Promise<PartnerResponse | NoAnswer> => {
     const began = performance.now();
+    const ended = connections.sent(connection.name);
     const answer = await http.send(request, timeoutMs);
+    ended('status' in answer);
     const status = 'status' in answer ? String(answer.status) : answer.failure;
     onRequest(status, (performance.now() - began) / 1_000);
     return answer;
@@ -207,24 +217,29 @@ export const sendPart = async (part: Part, sending: Sending): Promise<void> => {
       const outcomes = mayConcernAll ? unlessAll(sorted.outcomes) : sorted.outcomes;
       record(decided, outcomes);
       const isAll = outcomes !== sorted.outcomes;
-      if (isAll || endsAttempt(outcomes, answer.status) || inARow >= failuresInARow) {
-        end(String(answer.status));
+      if (isAll || endsAttempt(outcomes, answer.status) || inARow >= (isTry ? 1 : failuresInARow)) {
+        end(String(answer.status), outcomes);
       }
       await sendInTurn([blocked]);
     } else {
       const { failure, reason } = answer;
-      recordAll(items, { kind: failure === 'forbidden' ? 'refused' : 'retry', reason });
-      if (failure !== 'broken' || inARow >= failuresInARow) end(failure);
+      const outcome: Outcome = { kind: failure === 'forbidden' ? 'refused' : 'retry', reason };
+      recordAll(items, outcome);
+      if (failure !== 'broken' || inARow >= (isTry ? 1 : failuresInARow)) end(failure, [outcome]);
     }
   };
 
   // A fault in the type's own code: its events wait for the mended version.
   const fault = (items: readonly Placed[], error: unknown): void => {
-    recordAll(items, { kind: 'retry', reason: `${type.type} failed: ${messageOf(error)}` });
-    end('fault');
+    const outcome: Outcome = {
+      kind: 'retry',
+      reason: `${type.type} failed: ${messageOf(error)}`,
+    };
+    recordAll(items, outcome);
+    end('fault', [outcome]);
   };
 
-  const items = mapPart(part, sending);
+  const items = await mapPart(part, sending);
   let chunks: Placed[][] = [];
   try {
     chunks = chunk(type, items, part.most());
@@ -232,18 +247,23 @@ export const sendPart = async (part: Part, sending: Sending): Promise<void> => {
     fault(items, error);
   }
   let next = 0;
-  const lane = async (): Promise<void> => {
-    while (next < chunks.length && !isEnded()) {
-      if (!(await gate.enter(over))) return;
-      const items = chunks[next++] ?? [];
-      try {
-        await sendInTurn([items]);
-      } catch (error) {
-        fault(items, error);
-      } finally {
-        gate.leave();
-      }
+  const sendNext = async (): Promise<void> => {
+    if (!(await gate.enter(over))) return;
+    const items = chunks[next++] ?? [];
+    try {
+      await sendInTurn([items]);
+    } catch (error) {
+      fault(items, error);
+    } finally {
+      gate.leave();
     }
   };
+  const lane = async (): Promise<void> => {
+    while (next < chunks.length && !isEnded()) await sendNext();
+  };
+  if (isTry) {
+    if (chunks.length > 0) await sendNext();
+    isTry = false;
+  }
   await Promise.all(Array.from({ length: Math.min(lanes, chunks.length) }, lane));
 };

@@ -1,5 +1,6 @@
 import { promisify } from 'node:util';
 import { deflateRaw, inflateRaw } from 'node:zlib';
+import { createBreather } from '../breather.ts';
 import type { Event } from '../event.ts';
 import { EncodedEvents } from './payload-converter.ts';
 
@@ -61,9 +62,11 @@ export const decodeEvents = async (
   const [head, ...lines] = text.split('\n');
   const sources = JSON.parse(head!) as [string, number][];
   const events: BatchedEvent[] = [];
+  const breathe = createBreather();
   for (const [source, count] of sources) {
     for (let n = 0; n < count; n++) {
       events.push({ source, event: JSON.parse(lines[events.length]!) as Event });
+      await breathe();
     }
   }
   return { events, size: text.length };

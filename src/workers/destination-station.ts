@@ -17,6 +17,7 @@ const heartbeatThrottleMs = 500;
 export const destinationStation = ({
   destination,
   readBatch,
+  callBack,
   allowPrivate,
   lag,
   metrics,
@@ -24,21 +25,29 @@ export const destinationStation = ({
 }: {
   destination: Destination;
   readBatch: DeliverDeps['readBatch'];
+  callBack: DeliverDeps['callBack'];
   allowPrivate: boolean;
   lag: Lag;
   metrics: Metrics['deliveries'];
   log: Logger;
 }): Station => {
   const http = createHttp({ endpoint: destination.endpoint, allowPrivate });
+  const closed = new AbortController();
   return {
     queue: destinationQueue(destination.name),
-    close: http.close,
+    close: () => {
+      closed.abort();
+      return http.close();
+    },
     options: {
       activities: createDelivery({
         destination,
         readBatch,
         http,
+        callBack,
+        closed: closed.signal,
         continuationSlots: slots / 2,
+        lagMs: lag.ms,
         onFirstPass: (waitedMs) => lag.observe(destination.name, waitedMs),
         metrics,
         log: log.child({ destination: destination.name }),

@@ -1,7 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { setMaxListeners } from 'node:events';
 import { z } from 'zod';
-import { createConnections, createPace } from '../../src/activities/gates.ts';
+import { createConnections } from '../../src/activities/connections.ts';
+import { createPace } from '../../src/activities/gates.ts';
 import { openLedger } from '../../src/activities/ledger.ts';
 import { sendPart } from '../../src/activities/send.ts';
 import {
@@ -193,7 +194,6 @@ describe('blocked items', () => {
       onRequest: () => undefined,
       over: over.signal,
       deadline: Infinity,
-      leavesFailing: false,
       onHealth: () => undefined,
       afterRequest: () => undefined,
     });

@@ -9,6 +9,7 @@ import type { BatchReceipt, Progress } from '../../src/delivery.ts';
 import type { Event } from '../../src/event.ts';
 import { createLog } from '../../src/log.ts';
 import { createMetrics } from '../../src/metrics.ts';
+import { createCallBack } from '../../src/temporal/call-back.ts';
 import { dataConverter } from '../../src/temporal/data-converter.ts';
 import { destinationStation } from '../../src/workers/destination-station.ts';
 import { createLag } from '../../src/workers/lag.ts';
@@ -86,6 +87,7 @@ export const openRoad = async ({
               namespace: 'default',
               keptBytes: 1024 * 1024,
             }),
+            callBack: createCallBack(connection.workflowService, 'default'),
             allowPrivate,
             lag: createLag(Date.now),
             metrics: createMetrics().deliveries,

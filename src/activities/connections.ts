@@ -1,0 +1,137 @@
+import { createHash } from 'node:crypto';
+import { createGate, type Gate } from './gates.ts';
+
+/** What is known of a connection that fails. */
+interface Failing {
+  /** The partner's words, or why there were none, as the log has them. */
+  words: string;
+  /** When somebody may try it again, in ms since the epoch. */
+  notBefore: number;
+  /** Whether somebody is trying it. */
+  isTried: boolean;
+}
+
+/** The requests of a connection. */
+interface Requests {
+  /** When those that are open were sent, in order. */
+  open: Map<symbol, number>;
+  /** How long others took, as a moving average, in ms. */
+  usualMs: number;
+}
+
+/** What this process knows of a destination's connections. */
+export interface Connections {
+  /** Bounds the requests that are open on it. */
+  gate: (connection: string) => Gate;
+  /** Notes that a request is sent; to be called once it has its answer, or none. */
+  sent: (connection: string) => (isAnswered: boolean) => void;
+  /**
+   * Why it fails, in words; undefined while it works. A request that waits for its answer far longer
+   * than others did is a failure already: else such requests hold all slots before the first is over.
+   */
+  failure: (connection: string) => string | undefined;
+  /**
+   * Asks to send by it. While it works, all may; while it fails, one at a time and now and then, to
+   * see whether it works again, and of these a first pass only where no continuation does.
+   * @returns undefined where not; else to be called once done
+   */
+  enter: (connection: string, isFirstPass: boolean) => (() => void) | undefined;
+  /**
+   * Both answer whether that is news.
+   * @param pauseUntil until when the partner wants to be left alone, in ms since the epoch; 0: it did not say
+   */
+  failed: (connection: string, words: string, pauseUntil: number) => boolean;
+  recovered: (connection: string) => boolean;
+  /** Notes that the partner has taken an event. */
+  took: (connection: string) => void;
+  /**
+   * Notes that so many events were rejected together, and answers whether the partner rejects
+   * whatever is sent: too many in a row, in the same words, for all of them to be at fault.
+   */
+  rejectsAll: (connection: string, words: string, events: number) => boolean;
+  /** How many fail now. */
+  failing: () => number;
+}
+
+/** Requests without answer for so long, and for so many times as long as others took, are not waited for. */
+const silentMs = 2_000;
+const silentTimes = 3;
+
+/** How long a connection that fails is left alone before it is tried again. */
+const betweenTriesMs = 500; // less than any retry delay: whoever failed may be the next to try
+/** For so long first passes leave it to the continuations. */
+const leftToContinuationsMs = 15_000;
+
+/** So many events in a row may be rejected in the same words for what they are. */
+const rejectedAlike = 20;
+/** Ids of requests, which differ in answers that are otherwise alike. */
+const idLike = /(?=[\w-]*\d)[\w-]{16,}/g;
+
+/** @param requestsAtOnce most open requests of one connection in this process */
+export const createConnections = (requestsAtOnce: number, now: () => number): Connections => {
+  const gates = new Map<string, Gate>();
+  const failing = new Map<string, Failing>();
+  const requests = new Map<string, Requests>();
+
+  /** Why a connection is as good as failing: its oldest request has waited for too long. */
+  const silence = (connection: string): string | undefined => {
+    const { open, usualMs } = requests.get(connection) ?? {
+      open: new Map<symbol, number>(),
+      usualMs: 0,
+    };
+    const [oldest] = open.values();
+    if (oldest === undefined) return undefined;
+    const limit = Math.max(silentMs, silentTimes * usualMs);
+    return now() - oldest > limit ? `no answer for ${Math.floor(limit / 1_000)} s` : undefined;
+  };
+  const rejections = new Map<string, { digest: string; events: number }>();
+  return {
+    gate: (connection) => {
+      let gate = gates.get(connection);
+      if (gate === undefined) gates.set(connection, (gate = createGate(requestsAtOnce)));
+      return gate;
+    },
+    sent: (connection) => {
+      let known = requests.get(connection);
+      if (known === undefined) requests.set(connection, (known = { open: new Map(), usualMs: 0 }));
+      const { open } = known;
+      const key = Symbol(connection);
+      const at = now();
+      open.set(key, at);
+      return (isAnswered) => {
+        open.delete(key);
+        if (isAnswered) known.usualMs = known.usualMs * 0.8 + (now() - at) * 0.2;
+      };
+    },
+    failure: (connection) => failing.get(connection)?.words ?? silence(connection),
+    enter: (connection, isFirstPass) => {
+      const state = failing.get(connection);
+      if (state === undefined)
+        return silence(connection) === undefined ? () => undefined : undefined;
+      const notBefore = state.notBefore + (isFirstPass ? leftToContinuationsMs : 0);
+      if (state.isTried || now() < notBefore) return undefined;
+      state.isTried = true;
+      return () => {
+        state.isTried = false;
+      };
+    },
+    failed: (connection, words, pauseUntil) => {
+      const before = failing.get(connection);
+      const notBefore = Math.max(now() + betweenTriesMs, pauseUntil, before?.notBefore ?? 0);
+      if (before === undefined) failing.set(connection, { words, notBefore, isTried: false });
+      else Object.assign(before, { words, notBefore });
+      return before === undefined;
+    },
+    recovered: (connection) => failing.delete(connection),
+    took: (connection) => rejections.delete(connection),
+    rejectsAll: (connection, words, events) => {
+      const alike = words.replace(idLike, '#');
+      const digest = createHash('sha256').update(alike).digest('base64');
+      const before = rejections.get(connection);
+      const inARow = (before?.digest === digest ? before.events : 0) + events;
+      rejections.set(connection, { digest, events: inARow });
+      return inARow > rejectedAlike;
+    },
+    failing: () => failing.size,
+  };
+};
