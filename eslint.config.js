@@ -86,6 +86,7 @@ export default defineConfig(
                 'temporal/payload-converter.ts',
                 'log.ts',
                 'metrics.ts',
+                'breather.ts',
                 'config.ts',
                 'user-error.ts',
               ],

@@ -27,6 +27,9 @@ export const searchAttributes = {
 /** The bytes that Temporal stores of a search attribute's value at most. */
 const searchAttributeBytes = 2048;
 
+/** Batches of so many bytes of JSON are worked on a few at a time, so that small ones go between them. */
+export const heavyBytes = 256 * 1024;
+
 /** How a delivery is tried again; times in milliseconds. */
 export interface RetryPolicy {
   firstDelayMs: number;
@@ -51,6 +54,8 @@ export interface Plan {
   version: 1;
   /** How many events the batch holds. */
   events: number;
+  /** How long their JSON is; absent in the plans of 0.1.0. */
+  bytes?: number;
   deliveries: PlannedDelivery[];
 }
 
@@ -106,6 +111,8 @@ export interface Progress {
 export interface DeliverInput {
   destination: string;
   retry: RetryPolicy;
+  /** The plan's, where it says so. */
+  bytes?: number;
   /** Absent in a first pass. */
   unsettled?: Unsettled[];
 }

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { Client } from '@temporalio/client';
 import { createBatchReader } from './activities/batch-reader.ts';
+import { createTurns } from './activities/turns.ts';
 import { createApi } from './api/app.ts';
 import { createCoalescer } from './api/coalescer.ts';
 import { listen } from './api/server.ts';
@@ -61,6 +62,7 @@ export const startService = async (
   const metrics = createMetrics();
   const lag = createLag(Date.now);
   const readBatch = createBatchReader({ workflowService, namespace, keptBytes });
+  const turn = createTurns(lag.observeHeavy, Date.now);
   const callBack = createCallBack(workflowService, namespace);
   const workers = await startWorkers({
     connection,
@@ -73,6 +75,7 @@ export const startService = async (
           destination,
           readBatch,
           callBack,
+          turn,
           allowPrivate: config.allowPrivate,
           lag,
           metrics: metrics.deliveries,
@@ -100,6 +103,7 @@ export const startService = async (
   const coalescer = createCoalescer({
     start: createBatchStarter(client, config.destinations),
     lagMs: lag.ms,
+    heavyLagMs: lag.heavyMs,
     metrics: metrics.batches,
     now: Date.now,
     log,

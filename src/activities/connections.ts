@@ -30,6 +30,8 @@ export interface Connections {
    * than others did is a failure already: else such requests hold all slots before the first is over.
    */
   failure: (connection: string) => string | undefined;
+  /** Whether `enter` would let in. */
+  mayEnter: (connection: string, isFirstPass: boolean) => boolean;
   /**
    * Asks to send by it. While it works, all may; while it fails, one at a time and now and then, to
    * see whether it works again, and of these a first pass only where no continuation does.
@@ -85,6 +87,12 @@ export const createConnections = (requestsAtOnce: number, now: () => number): Co
     return now() - oldest > limit ? `no answer for ${Math.floor(limit / 1_000)} s` : undefined;
   };
   const rejections = new Map<string, { digest: string; events: number }>();
+  const mayEnter: Connections['mayEnter'] = (connection, isFirstPass) => {
+    const state = failing.get(connection);
+    if (state === undefined) return silence(connection) === undefined;
+    const notBefore = state.notBefore + (isFirstPass ? leftToContinuationsMs : 0);
+    return !state.isTried && now() >= notBefore;
+  };
   return {
     gate: (connection) => {
       let gate = gates.get(connection);
@@ -104,12 +112,11 @@ export const createConnections = (requestsAtOnce: number, now: () => number): Co
       };
     },
     failure: (connection) => failing.get(connection)?.words ?? silence(connection),
+    mayEnter,
     enter: (connection, isFirstPass) => {
+      if (!mayEnter(connection, isFirstPass)) return undefined;
       const state = failing.get(connection);
-      if (state === undefined)
-        return silence(connection) === undefined ? () => undefined : undefined;
-      const notBefore = state.notBefore + (isFirstPass ? leftToContinuationsMs : 0);
-      if (state.isTried || now() < notBefore) return undefined;
+      if (state === undefined) return () => undefined;
       state.isTried = true;
       return () => {
         state.isTried = false;

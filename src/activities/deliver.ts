@@ -1,11 +1,13 @@
 import { setMaxListeners } from 'node:events';
 import { ApplicationFailure, type Context } from '@temporalio/activity';
-import type {
-  DeliverInput,
-  DeliveryActivities,
-  Progress,
-  Receipt,
-  Unsettled,
+import {
+  emptyReceipt,
+  type DeliverInput,
+  type DeliveryActivities,
+  type Progress,
+  type Receipt,
+  type RetryPolicy,
+  type Unsettled,
 } from '../delivery.ts';
 import { endingMs, type Destination } from '../destinations/destination.ts';
 import type { BatchedEvent } from '../temporal/events-encoding.ts';
@@ -14,10 +16,10 @@ import type { Metrics } from '../metrics.ts';
 import { createConnections } from './connections.ts';
 import { createPace } from './gates.ts';
 import type { Http } from './http.ts';
-import { openLedger, type Ledger } from './ledger.ts';
+import { heldPart, openLedger, type Ledger } from './ledger.ts';
 import { createReturnTimes } from './return-times.ts';
 import { createWaitingRoom, type WaitingDelivery } from './waiting-room.ts';
-import { sendPart, type Sending } from './send.ts';
+import { mapPart, sendPart, type Sending } from './send.ts';
 
 /** Most open requests of one connection in one process, whatever the number of its deliveries. */
 const requestsAtOnce = 64;
@@ -47,6 +49,11 @@ export interface DeliverDeps {
   callBack: (delivery: WaitingDelivery) => Promise<void>;
   /** Aborted once the process gives up its work. */
   closed: AbortSignal;
+  /**
+   * Waits for a batch's turn to be worked on, where it is so large that others would wait for it.
+   * @returns to be called once it is mapped, as often as one likes
+   */
+  turn: (bytes: number, over: AbortSignal) => Promise<() => void>;
   /** Most continuations that may run at a time, so that first passes always find a slot. */
   continuationSlots: number;
   /** Told how long each first pass waited in the queue, in ms. */
@@ -104,6 +111,26 @@ export const createDelivery = (deps: DeliverDeps): DeliveryActivities => {
     metrics.attempts.inc({ destination: name, result });
   };
 
+  /** What is held without a look at the events: all of it is for connections that nobody may try now. */
+  const heldWhole = (
+    from: { receipt?: Receipt | undefined; unsettled: Unsettled[] } | undefined,
+    retry: RetryPolicy,
+  ): Progress | undefined => {
+    if (from === undefined) return undefined;
+    const isHeld = ({ connection, parked, notBefore = 0 }: Unsettled): boolean =>
+      parked !== undefined || notBefore > now() || !connections.mayEnter(connection, false);
+    if (!from.unsettled.every(isHeld)) return undefined;
+    return {
+      receipt: from.receipt ?? emptyReceipt(),
+      unsettled: from.unsettled.map((part) => {
+        const reason = connections.failure(part.connection);
+        return part.parked !== undefined || reason === undefined
+          ? part
+          : heldPart(part, reason, now(), retry, true);
+      }),
+    };
+  };
+
   const attempt = async (
     input: DeliverInput,
     context: Context,
@@ -111,6 +138,9 @@ export const createDelivery = (deps: DeliverDeps): DeliveryActivities => {
   ): Promise<Progress> => {
     const { info, cancellationSignal } = context;
     const checkpoint = info.heartbeatDetails as Progress | undefined;
+    const from = checkpoint ?? (input.unsettled && { unsettled: input.unsettled });
+    const held = heldWhole(from, input.retry);
+    if (held !== undefined) return held;
     const began = now();
     const deadline = began + info.startToCloseTimeoutMs - destination.timeoutMs - endingMs;
     const over = AbortSignal.any([cancellationSignal, AbortSignal.timeout(deadline - began)]);
@@ -123,10 +153,9 @@ export const createDelivery = (deps: DeliverDeps): DeliveryActivities => {
       context.heartbeat(ledger?.progress('checkpoint') ?? checkpoint);
     };
     const timer = setInterval(keep, heartbeatEveryMs);
+    const endTurn = await deps.turn(input.bytes ?? 0, over);
     try {
-      const countedBefore = structuredClone(checkpoint?.receipt);
       const batch = await readBatch(info.workflowExecution!);
-      const from = checkpoint ?? (input.unsettled && { unsettled: input.unsettled });
       ledger = openLedger({ destination, batch, from, retry: input.retry, random });
       const sending: Sending = {
         destination,
@@ -137,6 +166,7 @@ export const createDelivery = (deps: DeliverDeps): DeliveryActivities => {
         now,
         over,
         deadline,
+        eventBytes: (input.bytes ?? 0) / batch.length,
         onRequest: (status, seconds) =>
           metrics.requestSeconds.observe({ destination: name, status }, seconds),
         onHealth: (connection, failure) => {
@@ -150,27 +180,31 @@ export const createDelivery = (deps: DeliverDeps): DeliveryActivities => {
           if (now() - checkpointed >= checkpointApartMs) keep();
         },
       };
-      const due = ledger.parts.filter(({ notBefore }) => notBefore <= now());
-      await Promise.all(
-        due.map(async (part) => {
-          const leave = connections.enter(part.connection.name, isFirstPass);
-          if (leave === undefined) {
-            part.hold(connections.failure(part.connection.name)!, now());
-          } else {
-            await sendPart(part, sending).finally(leave);
-          }
-        }),
-      );
-      const progress = ledger.progress('end');
-      count(progress, countedBefore);
-      for (const { connection, parked } of progress.unsettled) {
-        if (parked !== undefined) {
-          log.warn({ batch: info.workflowExecution?.workflowId, connection, parked }, 'parked');
+      const jobs: (() => Promise<void>)[] = [];
+      for (const part of ledger.parts.filter(({ notBefore }) => notBefore <= now())) {
+        const leave = connections.enter(part.connection.name, isFirstPass);
+        if (leave === undefined) {
+          part.hold(connections.failure(part.connection.name)!, now());
+        } else {
+          const items = await mapPart(part, sending);
+          jobs.push(() => sendPart(part, items, sending).finally(leave));
         }
       }
-      return progress;
+      endTurn();
+      await Promise.all(jobs.map((send) => send()));
+      return ledger.progress('end');
     } finally {
+      endTurn();
       clearInterval(timer);
+    }
+  };
+
+  const countAttempt = (progress: Progress, { info }: Context): void => {
+    count(progress, (info.heartbeatDetails as Progress | undefined)?.receipt);
+    for (const { connection, parked } of progress.unsettled) {
+      if (parked !== undefined) {
+        log.warn({ batch: info.workflowExecution?.workflowId, connection, parked }, 'parked');
+      }
     }
   };
 
@@ -217,7 +251,9 @@ export const createDelivery = (deps: DeliverDeps): DeliveryActivities => {
         const waitedMs = Math.max(0, now() - context.info.currentAttemptScheduledTimestampMs);
         metrics.queueSeconds.observe({ destination: name }, waitedMs / 1_000);
         deps.onFirstPass(waitedMs);
-        return end(await attempt(input, context, true), true, context);
+        const progress = await attempt(input, context, true);
+        countAttempt(progress, context);
+        return end(progress, true, context);
       }
       if (continuations >= continuationSlots) {
         const at = returnTimes.take('', now() + crowdedDelayMs);
@@ -225,7 +261,9 @@ export const createDelivery = (deps: DeliverDeps): DeliveryActivities => {
       }
       continuations += 1;
       try {
-        return end(await attempt(input, context, false), false, context);
+        const progress = await attempt(input, context, false);
+        countAttempt(progress, context);
+        return end(progress, false, context);
       } finally {
         continuations -= 1;
       }

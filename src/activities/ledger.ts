@@ -64,6 +64,29 @@ const backoffMs = (retry: RetryPolicy, attempts: number, random: () => number): 
   Math.min(retry.firstDelayMs * retry.factor ** (attempts - 1), retry.maxDelayMs) *
   (0.9 + 0.2 * random());
 
+/**
+ * A part that was not sent because others found its connection failing: it counts as failing from
+ * then on, though not as an attempt.
+ * @param at in ms since the epoch
+ */
+export const heldPart = (
+  part: Unsettled,
+  reason: string,
+  at: number,
+  retry: RetryPolicy,
+  isEnd: boolean,
+): Unsettled => {
+  const since = part.since ?? at;
+  const held: Unsettled = { ...part };
+  delete held.notBefore;
+  return {
+    ...held,
+    reason: part.reason ?? reason,
+    since,
+    ...(isEnd && at - since >= retry.giveUpAfterMs && { parked: 'spent' }),
+  };
+};
+
 const openPart = (
   connection: Connection,
   places: readonly number[],
@@ -140,14 +163,7 @@ const openPart = (
     if (most !== undefined) remaining.most = most;
     const progressed = open.size < places.length;
     if (held !== undefined) {
-      const since = before.since ?? held.at;
-      return {
-        ...before,
-        ...remaining,
-        reason: before.reason ?? held.reason,
-        since,
-        ...(isEnd && held.at - since >= retry.giveUpAfterMs && { parked: 'spent' }),
-      };
+      return heldPart({ ...before, ...remaining }, held.reason, held.at, retry, isEnd);
     }
     if (failure === undefined) {
       return progressed ? remaining : { ...before, ...remaining };
@@ -186,7 +202,7 @@ export const openLedger = ({
   retry: RetryPolicy;
   random: () => number;
 }): Ledger => {
-  const receipt: Receipt = from?.receipt ?? emptyReceipt();
+  const receipt: Receipt = structuredClone(from?.receipt) ?? emptyReceipt();
   const parked = from?.unsettled.filter((part) => part.parked !== undefined) ?? [];
   const due = from?.unsettled.filter((part) => part.parked === undefined) ?? [
     { connection: destination.name, events: [0, batch.length] },

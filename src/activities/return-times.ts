@@ -45,7 +45,7 @@ export const createReturnTimes = (
         }
       }
       let own = calendars.get(connection);
-      if (own === undefined) calendars.set(connection, (own = new Map()));
+      if (own === undefined) calendars.set(connection, (own = new Map<number, number>()));
       const earliest = Math.max(notBefore, now());
       let second = Math.floor(earliest / 1_000);
       while (!hasRoom(own, second, perConnection) || !hasRoom(all, second, perDestination)) {

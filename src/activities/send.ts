@@ -28,6 +28,8 @@ export interface Sending {
   connections: Connections;
   pace: Pace;
   now: () => number;
+  /** About how long the JSON of one of the batch's events is; 0: not known. */
+  eventBytes: number;
   /** Told of each request: its status, or why it got no answer, and how long it took. */
   onRequest: (status: string, seconds: number) => void;
   /** Aborted once no further request is to be begun: the attempt is cancelled or out of time. */
@@ -44,10 +46,13 @@ const messageOf = (error: unknown): string =>
   error instanceof Error ? error.message : String(error);
 
 /**
- * Maps a part's events; what cannot be mapped or is too old for the partner is rejected, what has
+ * Maps a part's events to items; what cannot be mapped or is too old for the partner is rejected, what has
  * nothing to send filtered.
  */
-const mapPart = async (part: Part, { destination, batch, now }: Sending): Promise<Placed[]> => {
+export const mapPart = async (
+  part: Part,
+  { destination, batch, now }: Sending,
+): Promise<Placed[]> => {
   const { type, name, maxAgeMs = Infinity } = destination.type;
   const mappers = destination.type.events as Record<
     string,
@@ -118,9 +123,13 @@ const build = (
  * each event's outcome in the part. It ends early where the partner, the time or the process say
  * so; what is not sent stays unsettled. Never throws.
  */
-export const sendPart = async (part: Part, sending: Sending): Promise<void> => {
+export const sendPart = async (
+  part: Part,
+  items: readonly Placed[],
+  sending: Sending,
+): Promise<void> => {
   const { destination, http, connections, pace, now, onRequest, afterRequest } = sending;
-  const { over, deadline, onHealth } = sending;
+  const { over, deadline, eventBytes, onHealth } = sending;
   const { type, timeoutMs } = destination;
   const { connection } = part;
   const gate = connections.gate(connection.name);
@@ -239,10 +248,11 @@ export const sendPart = async (part: Part, sending: Sending): Promise<void> => {
     end('fault', [outcome]);
   };
 
-  const items = await mapPart(part, sending);
+  // Larger ones would be built only to be halved: partners' forms are a little longer than ours.
+  const fitting = Math.max(1, Math.floor((type.batch?.maxBytes ?? Infinity) / (1.2 * eventBytes)));
   let chunks: Placed[][] = [];
   try {
-    chunks = chunk(type, items, part.most());
+    chunks = chunk(type, items, Math.min(part.most() ?? Infinity, fitting));
   } catch (error) {
     fault(items, error);
   }

@@ -21,6 +21,8 @@ export interface WaitingRoom {
 
 /** Deliveries that are due so soon come by themselves. */
 const soonMs = 1_000;
+/** The part of the event loop's time that may be taken when another is called. */
+const mostUtilization = 0.6;
 /** Most that are known: whoever is not comes at its own time. */
 const mostKnown = 10_000;
 
@@ -50,12 +52,20 @@ export const createWaitingRoom = ({
   const calling = new Set<string>();
   const keyOf = ({ runId, activityId }: WaitingDelivery): string => `${runId} ${activityId}`;
 
+  let mark = performance.eventLoopUtilization();
+  /** Whether the event loop has had little rest since this was last asked. */
+  const isBusy = (): boolean => {
+    const { utilization } = performance.eventLoopUtilization(mark);
+    mark = performance.eventLoopUtilization();
+    return utilization > mostUtilization;
+  };
+
   const callAll = async (connection: string): Promise<void> => {
     const waiting = [...byKey].filter(([, entry]) => entry.connection === connection);
     for (const [key, { delivery, dueAt }] of waiting) {
       if (!byKey.has(key) || dueAt < now() + soonMs) continue;
       do await sleep(gapMs());
-      while (!hasRoom() && works(connection) && !closed.aborted);
+      while ((!hasRoom() || isBusy()) && works(connection) && !closed.aborted);
       if (!works(connection) || closed.aborted) return;
       byKey.delete(key);
       // It may have ended or been called meanwhile, and comes at its own time if not.

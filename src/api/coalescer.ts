@@ -1,8 +1,9 @@
+import { heavyBytes } from '../delivery.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { AcceptedEvent, SourceEvents } from '../temporal/events-encoding.ts';
 import { BatchTooLarge, type StartBatch } from './start-batch.ts';
-import { createWaitingLine, type LineLimits, type Waiting } from './waiting-line.ts';
+import { createWaitingLine, type Gaps, type LineLimits, type Waiting } from './waiting-line.ts';
 
 /** Takes requests' events, and starts batches of them. */
 export interface Coalescer {
@@ -35,6 +36,8 @@ export interface CoalescerLimits extends LineLimits {
   /** Least time between two starts under load, and the most when the cluster is behind, in ms. */
   shortestGapMs: number;
   longestGapMs: number;
+  /** The most between two of a busy source's own. */
+  longestBusyGapMs: number;
   /** Starts under way at a time. */
   starts: number;
   /** Most bytes held, waiting or being started, of all sources and of one. */
@@ -51,8 +54,10 @@ export const defaultLimits: CoalescerLimits = {
   events: 5_000,
   bytes: 4 * 1024 * 1024,
   ownBatchEvents: 1_000,
+  ownBatchBytes: heavyBytes,
   shortestGapMs: 25,
   longestGapMs: 500,
+  longestBusyGapMs: 2_000,
   starts: 8,
   heldBytes: 96 * 1024 * 1024,
   heldBytesOfSource: 32 * 1024 * 1024,
@@ -76,10 +81,12 @@ const partsOf = (requests: readonly Waiting[]): SourceEvents[] => {
  * started at once. Busy: starts are a gap apart, and batches grow; the gap follows `lagMs`. A source
  * with enough events waiting has batches of its own, the others share, and they take turns.
  * @param lagMs how far behind the cluster is, in ms
+ * @param heavyLagMs how much longer large batches wait to be worked on, in ms
  */
 export const createCoalescer = ({
   start,
   lagMs,
+  heavyLagMs = () => 0,
   now,
   metrics,
   log,
@@ -87,6 +94,7 @@ export const createCoalescer = ({
 }: {
   start: StartBatch;
   lagMs: () => number;
+  heavyLagMs?: () => number;
   now: () => number;
   metrics: Metrics['batches'];
   log: Logger;
@@ -96,7 +104,6 @@ export const createCoalescer = ({
   const heldOf = new Map<string, number>();
   let held = 0;
   let starting = 0;
-  let lastStart = -Infinity;
   let timer: NodeJS.Timeout | undefined;
 
   const hold = (source: string, bytes: number): void => {
@@ -152,7 +159,10 @@ export const createCoalescer = ({
     settle(overdue, ({ reject }) => reject(refusal));
   };
 
-  const gapMs = (): number => Math.min(limits.shortestGapMs + lagMs(), limits.longestGapMs);
+  const gaps = (): Gaps => ({
+    shared: Math.min(limits.shortestGapMs + lagMs(), limits.longestGapMs),
+    busy: Math.min(limits.shortestGapMs + lagMs() + heavyLagMs(), limits.longestBusyGapMs),
+  });
 
   /** Starts what is due, and sets the clock for the rest. */
   const flush = (): void => {
@@ -160,15 +170,14 @@ export const createCoalescer = ({
     timer = undefined;
     giveBackOverdue();
     while (!line.isEmpty()) {
-      const wait = line.isFull() ? 0 : lastStart + gapMs() - now();
-      if (starting >= limits.starts || wait > 0) {
-        timer = setTimeout(flush, starting >= limits.starts ? limits.longestGapMs : wait);
+      const next = starting >= limits.starts ? limits.longestGapMs : line.next(now(), gaps());
+      if (typeof next === 'number') {
+        timer = setTimeout(flush, next);
         timer.unref(); // whoever waits for it holds the process open by its connection
         return;
       }
-      lastStart = now();
       starting += 1;
-      void run(line.nextBatch()).finally(() => {
+      void run(next).finally(() => {
         starting -= 1;
         flush();
       });

@@ -1,3 +1,4 @@
+import { createBreather } from '../breather.ts';
 import type { Metrics } from '../metrics.ts';
 import type { AcceptedEvent } from '../temporal/events-encoding.ts';
 import type { Client } from './client-ip.ts';
@@ -56,7 +57,7 @@ const allRefused = (posted: Posted, rejected: readonly RejectedEvent[]): Refused
 };
 
 export const createIngest = ({ coalescer, dedupe, clock, newId, metrics }: IngestDeps): Ingest => {
-  const sort = (posted: Posted, client: Client, onlyKey: string | undefined) => {
+  const sort = async (posted: Posted, client: Client, onlyKey: string | undefined) => {
     const { call, sentAt, context, integrations } = posted;
     const around: EventSurroundings = {
       receivedAt: clock(),
@@ -85,7 +86,9 @@ export const createIngest = ({ coalescer, dedupe, clock, newId, metrics }: Inges
       taken.push(result);
       return undefined;
     };
+    const breathe = createBreather();
     for (const [index, raw] of posted.events.entries()) {
+      await breathe();
       const refused = take(raw);
       if (refused !== undefined) rejected.push({ index, ...refused });
       // At once, lest a large context be merged into thousands of small events first.
@@ -100,7 +103,7 @@ export const createIngest = ({ coalescer, dedupe, clock, newId, metrics }: Inges
   };
 
   return async (source, posted, client, onlyKey) => {
-    const { taken, rejected } = sort(posted, client, onlyKey);
+    const { taken, rejected } = await sort(posted, client, onlyKey);
     for (const { code } of rejected) metrics.rejected.inc({ code });
     if (taken.length === 0) throw allRefused(posted, rejected);
     const { batch, accepted } = await dedupe.submit(source, taken, async (fresh) => {

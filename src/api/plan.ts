@@ -12,6 +12,10 @@ export const planBatch = (
 ): Plan => ({
   version: 1,
   events: parts.reduce((sum, { events }) => sum + events.length, 0),
+  bytes: parts.reduce(
+    (sum, { events }) => events.reduce((inPart, { json }) => inPart + json.length, sum),
+    0,
+  ),
   deliveries: destinations
     .filter((destination) =>
       parts.some(({ source, events }) =>

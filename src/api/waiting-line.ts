@@ -16,18 +16,28 @@ export interface LineLimits {
   events: number;
   /** Most bytes of a batch, unless one request alone has more. */
   bytes: number;
-  /** A source with so many events waiting gets batches of its own. */
+  /** A source with so many events or bytes waiting is busy: it gets batches of its own. */
   ownBatchEvents: number;
+  ownBatchBytes: number;
+}
+
+/** How far apart starts are, in ms: of the batches that sources share, and of each busy source's. */
+export interface Gaps {
+  shared: number;
+  busy: number;
 }
 
 /** Requests that wait, and the order of their turns. */
 export interface WaitingLine {
   isEmpty: () => boolean;
-  /** Whether what waits fills a batch. */
-  isFull: () => boolean;
   add: (request: Waiting) => void;
-  /** Takes a batch's requests: of one busy source, or of all others together, by turns. */
-  nextBatch: () => Waiting[];
+  /**
+   * Takes a batch's requests: of one busy source, or of all others together, by turns. A full batch
+   * of others waits for no gap.
+   * @param at the time, in ms
+   * @returns the requests, or how long it is until the first gap is over, in ms
+   */
+  next: (at: number, gaps: Gaps) => Waiting[] | number;
   /** Takes those that have waited since before a time. */
   takeOlderThan: (since: number) => Waiting[];
 }
@@ -35,20 +45,21 @@ export interface WaitingLine {
 interface SourceQueue {
   requests: Waiting[];
   events: number;
+  bytes: number;
 }
 
 export const createWaitingLine = (limits: LineLimits): WaitingLine => {
   // In the order of turns: who was served goes to the end.
   const queues = new Map<string, SourceQueue>();
-  let events = 0;
-  let bytes = 0;
   let sharedTurn = true;
+  let lastShared = -Infinity;
+  /** When busy sources were last served; forgotten once their gap is over. */
+  const lastBusy = new Map<string, number>();
 
   const take = (source: string, queue: SourceQueue): Waiting => {
     const request = queue.requests.shift()!;
     queue.events -= request.events.length;
-    events -= request.events.length;
-    bytes -= request.bytes;
+    queue.bytes -= request.bytes;
     queues.delete(source);
     if (queue.requests.length > 0) queues.set(source, queue);
     return request;
@@ -76,24 +87,44 @@ export const createWaitingLine = (limits: LineLimits): WaitingLine => {
 
   return {
     isEmpty: () => queues.size === 0,
-    isFull: () => events >= limits.events || bytes >= limits.bytes,
     add: (request) => {
-      const queue = queues.get(request.source) ?? { requests: [], events: 0 };
+      const queue = queues.get(request.source) ?? { requests: [], events: 0, bytes: 0 };
       queue.requests.push(request);
       queue.events += request.events.length;
-      events += request.events.length;
-      bytes += request.bytes;
+      queue.bytes += request.bytes;
       queues.set(request.source, queue);
     },
-    nextBatch: () => {
-      const busy: string[] = [];
+    next: (at, gaps) => {
       const others: string[] = [];
+      let ofOthers = { events: 0, bytes: 0 };
+      let due: string | undefined;
+      let wait = Infinity;
       for (const [source, queue] of queues) {
-        (queue.events >= limits.ownBatchEvents ? busy : others).push(source);
+        if (queue.events < limits.ownBatchEvents && queue.bytes < limits.ownBatchBytes) {
+          others.push(source);
+          const { events, bytes } = ofOthers;
+          ofOthers = { events: events + queue.events, bytes: bytes + queue.bytes };
+        } else if (due === undefined) {
+          const rest = (lastBusy.get(source) ?? -Infinity) + gaps.busy - at;
+          if (rest <= 0) due = source;
+          else wait = Math.min(wait, rest);
+        }
       }
-      const shared = others.length > 0 && (sharedTurn || busy.length === 0);
-      sharedTurn = !shared;
-      return fill(shared ? others : busy.slice(0, 1));
+      for (const [source, last] of lastBusy) if (last + gaps.busy < at) lastBusy.delete(source);
+      const isFull = ofOthers.events >= limits.events || ofOthers.bytes >= limits.bytes;
+      const sharedRest = isFull ? 0 : lastShared + gaps.shared - at;
+      const isSharedDue = others.length > 0 && sharedRest <= 0;
+      if (isSharedDue && (sharedTurn || due === undefined)) {
+        sharedTurn = false;
+        lastShared = at;
+        return fill(others);
+      }
+      if (due !== undefined) {
+        sharedTurn = true;
+        lastBusy.set(due, at);
+        return fill([due]);
+      }
+      return others.length > 0 ? Math.min(wait, sharedRest) : wait;
     },
     takeOlderThan: (since) =>
       [...queues].flatMap(([source, queue]) => {

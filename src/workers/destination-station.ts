@@ -18,6 +18,7 @@ export const destinationStation = ({
   destination,
   readBatch,
   callBack,
+  turn,
   allowPrivate,
   lag,
   metrics,
@@ -26,6 +27,7 @@ export const destinationStation = ({
   destination: Destination;
   readBatch: DeliverDeps['readBatch'];
   callBack: DeliverDeps['callBack'];
+  turn: DeliverDeps['turn'];
   allowPrivate: boolean;
   lag: Lag;
   metrics: Metrics['deliveries'];
@@ -45,6 +47,7 @@ export const destinationStation = ({
         readBatch,
         http,
         callBack,
+        turn,
         closed: closed.signal,
         continuationSlots: slots / 2,
         lagMs: lag.ms,

@@ -7,12 +7,17 @@ export interface Lag {
    * itself to blame, while a cluster that is behind delays them all.
    */
   ms: () => number;
+  /** Notes how long a large batch waited for its turn in this process, in ms. */
+  observeHeavy: (waitedMs: number) => void;
+  /** How long they wait for it now. */
+  heavyMs: () => number;
 }
 
 /** Waits noted longer ago than this tell nothing of now. */
 const freshMs = 2_000;
 
 export const createLag = (now: () => number): Lag => {
+  let heavy = { waitedMs: 0, at: -Infinity };
   const latest = new Map<string, { waitedMs: number; at: number }>();
   return {
     observe: (destination, waitedMs) => {
@@ -30,5 +35,9 @@ export const createLag = (now: () => number): Lag => {
       }
       return Number.isFinite(least) ? Math.max(0, least) : 0;
     },
+    observeHeavy: (waitedMs) => {
+      heavy = { waitedMs: heavy.waitedMs * 0.5 + waitedMs * 0.5, at: now() };
+    },
+    heavyMs: () => (now() - heavy.at > freshMs ? 0 : heavy.waitedMs),
   };
 };

@@ -88,6 +88,7 @@ const afresh = ({ connection, events }: Unsettled): Unsettled => ({ connection, 
  * which only activities read.
  */
 export async function deliverBatch(plan: Plan): Promise<BatchReceipt> {
+  const size = plan.bytes === undefined ? {} : { bytes: plan.bytes };
   const parked = new Set<Parked>();
   let stuckChanged = false;
   let unfinished = plan.deliveries.length;
@@ -142,7 +143,7 @@ export async function deliverBatch(plan: Plan): Promise<BatchReceipt> {
       const due = rest.filter((part) => part.parked === undefined);
       rest = rest.filter((part) => part.parked !== undefined);
       if (due.length > 0) {
-        const progress = await run(activities, { destination, retry, unsettled: due });
+        const progress = await run(activities, { destination, retry, ...size, unsettled: due });
         addReceipt(receipt, progress.receipt);
         rest.push(...progress.unsettled);
       } else {
@@ -159,7 +160,11 @@ export async function deliverBatch(plan: Plan): Promise<BatchReceipt> {
     const { destination, retry } = delivery;
     const most = Math.max(1, Math.floor(mostContinuations / plan.deliveries.length));
     try {
-      const first = await run(activitiesOf(delivery, firstPassPriority), { destination, retry });
+      const first = await run(activitiesOf(delivery, firstPassPriority), {
+        destination,
+        retry,
+        ...size,
+      });
       const receipt = emptyReceipt();
       addReceipt(receipt, first.receipt);
       await allOrFirstFailure(

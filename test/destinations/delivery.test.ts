@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { createConnections } from '../../src/activities/connections.ts';
 import { createPace } from '../../src/activities/gates.ts';
 import { openLedger } from '../../src/activities/ledger.ts';
-import { sendPart } from '../../src/activities/send.ts';
+import { mapPart, sendPart, type Sending } from '../../src/activities/send.ts';
 import {
   blocked,
   defineDestination,
@@ -177,7 +177,7 @@ describe('blocked items', () => {
       source: 'website',
     }));
     const ledger = openLedger({ destination, batch, from, retry, random: () => 0.5 });
-    await sendPart(ledger.parts[0]!, {
+    const sending: Sending = {
       destination,
       batch,
       http: {
@@ -194,9 +194,12 @@ describe('blocked items', () => {
       onRequest: () => undefined,
       over: over.signal,
       deadline: Infinity,
+      eventBytes: 0,
       onHealth: () => undefined,
       afterRequest: () => undefined,
-    });
+    };
+    const part = ledger.parts[0]!;
+    await sendPart(part, await mapPart(part, sending), sending);
     return { requests, progress: ledger.progress('end') };
   };
 
