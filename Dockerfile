@@ -32,7 +32,7 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
     CMD ["node", "-e", "fetch('http://127.0.0.1:3000/health').then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
 # Node runs as PID 1 without an init: src/run.ts handles SIGTERM and SIGINT, and there are no child
 # processes. A drain may take 15 s by default, so stop it with `docker stop -t 30`.
-ENTRYPOINT ["node", "dist/cli.js"]
+ENTRYPOINT ["node", "--max-semi-space-size=64", "dist/cli.js"]
 # Everything in one process, on the Temporal that TEMPORAL_ADDRESS names; the embedded one is for
 # machines of your own, not for containers. The configuration is mounted at /app/distributary.yaml.
 CMD ["start", "--host", "0.0.0.0"]

@@ -127,9 +127,10 @@ const startPartner = async () => {
   };
 };
 
+/** As `npm start` does. */
 const startProduct = async (args: readonly string[], folder: string) => {
   const env = { ...process.env, TEMPORAL_ADDRESS: undefined, NO_COLOR: '1' };
-  const child: ChildProcess = spawn(process.execPath, [cli, ...args], {
+  const child: ChildProcess = spawn(process.execPath, ['--max-semi-space-size=64', cli, ...args], {
     cwd: folder,
     env,
     stdio: ['ignore', 'pipe', 'pipe'],
