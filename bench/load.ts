@@ -42,7 +42,10 @@ export interface Clients {
     over: () => boolean,
     mayGoOn?: () => Promise<void>,
   ) => Promise<Posted>;
-  /** Requests at fixed times, however long the answers take. */
+  /**
+   * Requests at fixed times, however long the answers take.
+   * @throws Error where any is refused: then it is no latency that is to be measured
+   */
   open: (traffic: Traffic, eventsPerSecond: number, ms: number) => Promise<Posted>;
   close: () => Promise<void>;
 }
@@ -119,7 +122,10 @@ export const createClients = (url: string): Clients => {
         underWay.add(request);
       }
       await Promise.all(underWay);
-      return book.posted();
+      const posted = book.posted();
+      const lost = posted.refused + posted.failed;
+      if (lost > 0) throw new Error(`${lost} of the events or requests offered were refused`);
+      return posted;
     },
     close: () => pool.close(),
   };

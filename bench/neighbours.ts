@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { merged, percentile, type Counts } from './latency.ts';
 import type { Posted, Traffic } from './load.ts';
-import type { Behaviour } from './partner.ts';
+import type { Arrivals, Behaviour } from './partner.ts';
 import type { Figure, Scenario } from './scenario.ts';
 import { partnerOf, startStack, type Setup, type Stack } from './stack.ts';
 
@@ -37,8 +37,7 @@ const compared = async ({
       await stack.arrivals(true);
       const posted = await stack.clients.open(traffic(stack), perSecond, seconds * 1_000);
       accepted += posted.accepted;
-      await sleep(1_000);
-      const good = (await stack.arrivals()).filter(({ partner, group }) => !isBad(partner, group));
+      const good = await allArrived(stack, isBad);
       into.push(...good.map(({ latency }) => latency));
     };
     const warm = await stack.clients.open(traffic(stack), perSecond, 5_000);
@@ -56,6 +55,36 @@ const compared = async ({
     return { without: merged(parts.without), withBad: merged(parts.withBad) };
   } finally {
     await stack.stop();
+  }
+};
+
+/** The good ones' arrivals, once no more come: what is late counts, too. */
+const allArrived = async (
+  stack: Stack,
+  isBad: (partner: string, group: string) => boolean,
+): Promise<Arrivals[]> => {
+  let before = -1;
+  for (;;) {
+    await sleep(500);
+    const good = (await stack.arrivals()).filter(({ partner, group }) => !isBad(partner, group));
+    const count = good.reduce((sum, { different }) => sum + different, 0);
+    if (count === before) return good;
+    before = count;
+  }
+};
+
+/** Resolves once so many events of a group have arrived at a partner. */
+const drainedOf = async (
+  stack: Stack,
+  partner: string,
+  group: string,
+  events: number,
+): Promise<void> => {
+  for (;;) {
+    const arrivals = await stack.arrivals();
+    const found = arrivals.find((each) => each.partner === partner && each.group === group);
+    if ((found?.different ?? 0) >= events) return;
+    await sleep(200);
   }
 };
 
@@ -157,7 +186,9 @@ const backlog: Scenario['run'] = async ({ seconds, quick }) => {
 
     stack.behave('dead', { kind: 'fails' });
     let left = events / 100;
-    accepted += (await stack.clients.closed(bulk, 8, () => left-- <= 0)).accepted;
+    const bulked = await stack.clients.closed(bulk, 8, () => left-- <= 0);
+    if (bulked.accepted !== events) throw new Error(`only ${bulked.accepted} events are behind it`);
+    accepted += bulked.accepted;
     await sleep(5_000);
     const behindStored = (await stack.usage()).stored;
     const during = await liveFor(seconds(10) * 1_000);
@@ -165,11 +196,10 @@ const backlog: Scenario['run'] = async ({ seconds, quick }) => {
 
     stack.behave('dead', { kind: 'takes' });
     const began = performance.now();
-    const draining = stack.balance(0, 1).catch(() => undefined);
-    const drain = await liveFor(seconds(10) * 1_000);
-    await draining;
+    const drained = drainedOf(stack, 'dead', 'b', events).then(() => performance.now());
+    const drain = await liveFor(seconds(20) * 1_000);
+    const drainedS = ((await drained) - began) / 1_000;
     await stack.balance(accepted, 60_000);
-    const drainedS = (performance.now() - began) / 1_000;
     const { productMiB } = await stack.usage();
     const [p99, p99During, p99Drain] = [before, during, drain].map((each) => percentile(each, 99));
     return [

@@ -113,15 +113,21 @@ const sizeOf = (file: string): number => {
 const startPartner = async () => {
   const child = fork(partnerProgram, { stdio: 'inherit' });
   const [{ listening }] = (await once(child, 'message')) as [{ listening: number }];
+  let last: Promise<unknown> = Promise.resolve();
   const say = (message: ToPartner): void => void child.send(message);
   return {
     url: `http://127.0.0.1:${listening}`,
     behave: (partner: string, behaviour: Behaviour) => say({ do: 'behave', partner, behaviour }),
-    arrivals: async (resetLatency = false): Promise<Arrivals[]> => {
-      const answer = once(child, 'message') as Promise<[FromPartner]>;
-      say({ do: 'tell', resetLatency });
-      const [message] = await answer;
-      return 'arrivals' in message ? message.arrivals : [];
+    arrivals: (resetLatency = false): Promise<Arrivals[]> => {
+      const ask = async (): Promise<Arrivals[]> => {
+        const answer = once(child, 'message') as Promise<[FromPartner]>;
+        say({ do: 'tell', resetLatency });
+        const [message] = await answer;
+        return 'arrivals' in message ? message.arrivals : [];
+      };
+      const mine = last.then(ask, ask); // one question at a time: answers have no names
+      last = mine.catch(() => undefined);
+      return mine;
     },
     stop: () => child.disconnect(),
   };
@@ -190,7 +196,8 @@ export const startStack = async (setup: Setup): Promise<Stack> => {
     const settled = sumOf(metrics, /^distributary_delivery_events_total{/);
     const delivered = sumOf(metrics, /^distributary_delivery_events_total{.*"delivered"/);
     const arrived = (await partner.arrivals()).reduce((sum, { different }) => sum + different, 0);
-    return settled === accepted * destinations && delivered === arrived
+    const due = accepted * destinations;
+    return settled === due && delivered === due && arrived === due
       ? undefined
       : `${accepted} events for ${destinations} destinations: ${settled} settled, ` +
           `${delivered} delivered, ${arrived} arrived at partners`;

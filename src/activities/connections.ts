@@ -5,7 +5,8 @@ import { createGate, type Gate } from './gates.ts';
 interface Failing {
   /** The partner's words, or why there were none, as the log has them. */
   words: string;
-  /** When somebody may try it again, in ms since the epoch. */
+  /** When it last failed, and when somebody may try it again, in ms since the epoch. */
+  failedAt: number;
   notBefore: number;
   /** Whether somebody is trying it. */
   isTried: boolean;
@@ -19,12 +20,23 @@ interface Requests {
   usualMs: number;
 }
 
+/** The leave to send by a connection. */
+export interface Entry {
+  /** Whether it fails, and this is to see whether it works again. */
+  isTry: boolean;
+  /** To be called once done, as often as one likes. */
+  leave: () => void;
+}
+
 /** What this process knows of a destination's connections. */
 export interface Connections {
   /** Bounds the requests that are open on it. */
   gate: (connection: string) => Gate;
-  /** Notes that a request is sent; to be called once it has its answer, or none. */
-  sent: (connection: string) => (isAnswered: boolean) => void;
+  /**
+   * Notes that a request is sent; to be called once it has its answer, or none, and answers whether
+   * the connection was taken for failing meanwhile, for its sake.
+   */
+  sent: (connection: string) => (isAnswered: boolean) => boolean;
   /**
    * Why it fails, in words; undefined while it works. A request that waits for its answer far longer
    * than others did is a failure already: else such requests hold all slots before the first is over.
@@ -35,15 +47,17 @@ export interface Connections {
   /**
    * Asks to send by it. While it works, all may; while it fails, one at a time and now and then, to
    * see whether it works again, and of these a first pass only where no continuation does.
-   * @returns undefined where not; else to be called once done
+   * @returns undefined where not
    */
-  enter: (connection: string, isFirstPass: boolean) => (() => void) | undefined;
+  enter: (connection: string, isFirstPass: boolean) => Entry | undefined;
   /**
    * Both answer whether that is news.
    * @param pauseUntil until when the partner wants to be left alone, in ms since the epoch; 0: it did not say
+   * @param sentAt when the request was sent that was answered well: one that is older than the last
+   * failure says nothing
    */
   failed: (connection: string, words: string, pauseUntil: number) => boolean;
-  recovered: (connection: string) => boolean;
+  recovered: (connection: string, sentAt: number) => boolean;
   /** Notes that the partner has taken an event. */
   took: (connection: string) => void;
   /**
@@ -107,8 +121,10 @@ export const createConnections = (requestsAtOnce: number, now: () => number): Co
       const at = now();
       open.set(key, at);
       return (isAnswered) => {
+        const wasSilent = silence(connection) !== undefined;
         open.delete(key);
         if (isAnswered) known.usualMs = known.usualMs * 0.8 + (now() - at) * 0.2;
+        return wasSilent && silence(connection) === undefined;
       };
     },
     failure: (connection) => failing.get(connection)?.words ?? silence(connection),
@@ -116,20 +132,27 @@ export const createConnections = (requestsAtOnce: number, now: () => number): Co
     enter: (connection, isFirstPass) => {
       if (!mayEnter(connection, isFirstPass)) return undefined;
       const state = failing.get(connection);
-      if (state === undefined) return () => undefined;
+      if (state === undefined) return { isTry: false, leave: () => undefined };
       state.isTried = true;
-      return () => {
-        state.isTried = false;
+      let hasLeft = false;
+      return {
+        isTry: true,
+        leave: () => {
+          if (!hasLeft) state.isTried = false;
+          hasLeft = true;
+        },
       };
     },
     failed: (connection, words, pauseUntil) => {
       const before = failing.get(connection);
       const notBefore = Math.max(now() + betweenTriesMs, pauseUntil, before?.notBefore ?? 0);
-      if (before === undefined) failing.set(connection, { words, notBefore, isTried: false });
-      else Object.assign(before, { words, notBefore });
+      if (before === undefined)
+        failing.set(connection, { words, failedAt: now(), notBefore, isTried: false });
+      else Object.assign(before, { words, failedAt: now(), notBefore });
       return before === undefined;
     },
-    recovered: (connection) => failing.delete(connection),
+    recovered: (connection, sentAt) =>
+      sentAt >= (failing.get(connection)?.failedAt ?? 0) && failing.delete(connection),
     took: (connection) => rejections.delete(connection),
     rejectsAll: (connection, words, events) => {
       const alike = words.replace(idLike, '#');

@@ -13,7 +13,7 @@ import { endingMs, type Destination } from '../destinations/destination.ts';
 import type { BatchedEvent } from '../temporal/events-encoding.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
-import { createConnections } from './connections.ts';
+import { createConnections, type Entry } from './connections.ts';
 import { createPace } from './gates.ts';
 import type { Http } from './http.ts';
 import { heldPart, openLedger, type Ledger } from './ledger.ts';
@@ -27,11 +27,12 @@ const requestsAtOnce = 64;
 const heartbeatEveryMs = 500;
 /** After a request a checkpoint is made unless one was made within this time. */
 const checkpointApartMs = 100;
-/** How soon a continuation that found no free slot comes back, at the soonest. */
+/** How soon a delivery that found no free slot comes back, about. */
 const crowdedDelayMs = 2_000;
 /** Most deliveries a second that come back to a connection that fails, and to a destination's. */
 /** Once it works again, deliveries that wait for it are called back, so far apart at least. */
 const shortestCallGapMs = 20;
+const longestCallGapMs = 1_000;
 const returnsPerSecond = { perConnection: 4, perDestination: 20 };
 
 /** The workflow run that an activity belongs to. */
@@ -72,6 +73,13 @@ export interface DeliverDeps {
 const again = (message: string, delayMs: number, type: string): ApplicationFailure =>
   ApplicationFailure.create({ message, type, nextRetryDelay: Math.max(1, Math.round(delayMs)) });
 
+/** Ends a cancelled attempt: for good, or, where only its worker ends, to go on with another. */
+const throwIfCancelled = ({ aborted, reason }: AbortSignal): void => {
+  if (!aborted) return;
+  if ((reason as Error).message !== 'WORKER_SHUTDOWN') throw reason;
+  throw again('The worker is shutting down', 0, 'Drained');
+};
+
 const deliveryOf = ({ info }: Context): WaitingDelivery => ({
   ...info.workflowExecution!,
   activityId: info.activityId,
@@ -89,12 +97,13 @@ export const createDelivery = (deps: DeliverDeps): DeliveryActivities => {
   const { destination, readBatch, http, continuationSlots, log, metrics, now, random } = deps;
   const connections = createConnections(requestsAtOnce, now);
   const pace = createPace(destination.ratePerSecond, now);
-  const returnTimes = createReturnTimes(returnsPerSecond, now);
+  const returnTimes = createReturnTimes(returnsPerSecond, now, random);
   const { name } = destination;
+  const crowdedDelay = (): number => crowdedDelayMs * (0.5 + random());
   let continuations = 0;
   const waitingRoom = createWaitingRoom({
     call: deps.callBack,
-    gapMs: () => Math.max(shortestCallGapMs, 2 * deps.lagMs()),
+    gapMs: () => Math.min(Math.max(shortestCallGapMs, 2 * deps.lagMs()), longestCallGapMs),
     works: (connection) => connections.failure(connection) === undefined,
     hasRoom: () => continuations < continuationSlots / 2,
     closed: deps.closed,
@@ -154,7 +163,12 @@ export const createDelivery = (deps: DeliverDeps): DeliveryActivities => {
     };
     const timer = setInterval(keep, heartbeatEveryMs);
     const endTurn = await deps.turn(input.bytes ?? 0, over);
+    const entries: Entry[] = [];
     try {
+      if (over.aborted) {
+        throwIfCancelled(cancellationSignal);
+        throw again('It found no turn in its time', crowdedDelay(), 'Crowded');
+      }
       const batch = await readBatch(info.workflowExecution!);
       ledger = openLedger({ destination, batch, from, retry: input.retry, random });
       const sending: Sending = {
@@ -172,6 +186,7 @@ export const createDelivery = (deps: DeliverDeps): DeliveryActivities => {
         onHealth: (connection, failure) => {
           if (failure === undefined) {
             log.info({ connection }, 'a connection works again');
+            returnTimes.forget(connection);
             waitingRoom.callBack(connection);
           } else
             log.warn({ connection, failure }, 'a connection fails; its events are tried again');
@@ -182,12 +197,13 @@ export const createDelivery = (deps: DeliverDeps): DeliveryActivities => {
       };
       const jobs: (() => Promise<void>)[] = [];
       for (const part of ledger.parts.filter(({ notBefore }) => notBefore <= now())) {
-        const leave = connections.enter(part.connection.name, isFirstPass);
-        if (leave === undefined) {
+        const entry = connections.enter(part.connection.name, isFirstPass);
+        if (entry === undefined) {
           part.hold(connections.failure(part.connection.name)!, now());
         } else {
+          entries.push(entry);
           const items = await mapPart(part, sending);
-          jobs.push(() => sendPart(part, items, sending).finally(leave));
+          jobs.push(() => sendPart(part, items, sending, entry.isTry).finally(entry.leave));
         }
       }
       endTurn();
@@ -195,6 +211,7 @@ export const createDelivery = (deps: DeliverDeps): DeliveryActivities => {
       return ledger.progress('end');
     } finally {
       endTurn();
+      for (const { leave } of entries) leave();
       clearInterval(timer);
     }
   };
@@ -208,27 +225,29 @@ export const createDelivery = (deps: DeliverDeps): DeliveryActivities => {
     }
   };
 
-  /** When a delivery comes back for what is due at some time: later where many others do. */
-  const returnAt = (waiting: readonly Unsettled[], dueAt: number): number => {
-    const [{ connection, reason }] = waiting as [Unsettled];
-    if (reason === undefined) return Math.max(dueAt, now() + pace.aheadMs());
-    return returnTimes.take(connection, Math.max(dueAt, now() + 1));
+  /** When a delivery comes back for what is due first: later where many others do. */
+  const returnAt = (waiting: readonly Unsettled[], dueAt: number, retry: RetryPolicy): number => {
+    const first = waiting.filter(({ notBefore = 0 }) => notBefore <= dueAt);
+    const failing = first.find(({ reason }) => reason !== undefined);
+    if (failing === undefined || first.some(({ reason }) => reason === undefined)) {
+      return Math.max(dueAt, now() + pace.aheadMs());
+    }
+    const earliest = Math.max(dueAt, now() + 1);
+    return returnTimes.take(failing.connection, earliest, earliest + retry.maxDelayMs);
   };
 
   /**
    * Ends an attempt: answers, or keeps its progress for the next one and fails, to be tried again. A
    * first pass that has left but one connection unsettled is that one's continuation from now on.
    */
-  const end = (progress: Progress, isFirstPass: boolean, context: Context): Progress => {
+  const end = (progress: Progress, input: DeliverInput, context: Context): Progress => {
     const { aborted } = context.cancellationSignal;
     const waiting = progress.unsettled.filter(({ parked }) => parked === undefined);
-    const isShared = progress.unsettled.length > 1;
-    if (waiting.length === 0 || (isFirstPass && isShared && !aborted)) return progress;
+    const isHandedOver = input.unsettled === undefined && progress.unsettled.length > 1;
+    if (waiting.length === 0 || (isHandedOver && !aborted)) return progress;
     if (aborted) {
       context.heartbeat(progress);
-      const reason = context.cancellationSignal.reason as Error;
-      if (reason.message !== 'WORKER_SHUTDOWN') throw reason;
-      throw again('The worker is shutting down', 0, 'Drained');
+      throwIfCancelled(context.cancellationSignal);
     }
     const dueAt = Math.min(...waiting.map(({ notBefore = 0 }) => notBefore));
     // Temporal does the waiting from here on: whoever hurries the activity hurries these.
@@ -236,8 +255,9 @@ export const createDelivery = (deps: DeliverDeps): DeliveryActivities => {
       notBefore > dueAt ? { ...part, notBefore } : part,
     );
     context.heartbeat({ ...progress, unsettled });
-    const at = returnAt(waiting, dueAt);
-    waitingRoom.enter(waiting[0]!.connection, deliveryOf(context), at);
+    const at = returnAt(waiting, dueAt, input.retry);
+    const connectionsOf = waiting.map(({ connection }) => connection);
+    waitingRoom.enter(connectionsOf, deliveryOf(context), at);
     throw again(waitingWords(progress), at - now(), 'Unsettled');
   };
 
@@ -253,17 +273,16 @@ export const createDelivery = (deps: DeliverDeps): DeliveryActivities => {
         deps.onFirstPass(waitedMs);
         const progress = await attempt(input, context, true);
         countAttempt(progress, context);
-        return end(progress, true, context);
+        return end(progress, input, context);
       }
       if (continuations >= continuationSlots) {
-        const at = returnTimes.take('', now() + crowdedDelayMs);
-        throw again('All slots for continuations are taken', at - now(), 'Crowded');
+        throw again('All slots for continuations are taken', crowdedDelay(), 'Crowded');
       }
       continuations += 1;
       try {
         const progress = await attempt(input, context, false);
         countAttempt(progress, context);
-        return end(progress, false, context);
+        return end(progress, input, context);
       } finally {
         continuations -= 1;
       }

@@ -122,11 +122,13 @@ const build = (
  * Sends one connection's share of an attempt, a bounded number of requests at a time, and records
  * each event's outcome in the part. It ends early where the partner, the time or the process say
  * so; what is not sent stays unsettled. Never throws.
+ * @param trying whether the connection fails, and one request is to show whether it works again
  */
 export const sendPart = async (
   part: Part,
   items: readonly Placed[],
   sending: Sending,
+  trying = false,
 ): Promise<void> => {
   const { destination, http, connections, pace, now, onRequest, afterRequest } = sending;
   const { over, deadline, eventBytes, onHealth } = sending;
@@ -136,17 +138,17 @@ export const sendPart = async (
   let inARow = 0;
   let ended = false;
   /** The first request to a connection that fails: nobody else sends until it is answered. */
-  let isTry = connections.failure(connection.name) !== undefined;
+  let isTry = trying;
   const isEnded = (): boolean =>
     ended || over.aborted || (!isTry && connections.failure(connection.name) !== undefined);
 
-  const record = (items: readonly Placed[], outcomes: readonly Outcome[]): void => {
+  const record = (items: readonly Placed[], outcomes: readonly Outcome[], sentAt = 0): void => {
     for (const [at, { place }] of items.entries()) part.settle(place, outcomes[at]!, now());
     const failed = outcomes.some(({ kind }) => kind === 'retry' || kind === 'refused');
     if (failed) inARow += 1;
     else {
       inARow = 0;
-      if (connections.recovered(connection.name)) onHealth(connection.name, undefined);
+      if (connections.recovered(connection.name, sentAt)) onHealth(connection.name, undefined);
     }
     if (outcomes.some(({ kind }) => kind === 'delivered')) connections.took(connection.name);
     afterRequest();
@@ -180,7 +182,7 @@ export const sendPart = async (
     const began = performance.now();
     const ended = connections.sent(connection.name);
     const answer = await http.send(request, timeoutMs);
-    ended('status' in answer);
+    if (ended('status' in answer) && 'status' in answer) onHealth(connection.name, undefined);
     const status = 'status' in answer ? String(answer.status) : answer.failure;
     onRequest(status, (performance.now() - began) / 1_000);
     return answer;
@@ -208,6 +210,7 @@ export const sendPart = async (
       part.settle(place, { kind: 'rejected', reason: `larger than ${type.name} takes` }, now());
       return;
     }
+    const sentAt = now();
     const answer = tooLarge ? undefined : await send(request);
     if (answer === undefined || ('status' in answer && answer.status === 413 && items.length > 1)) {
       await sendHalves(items);
@@ -224,7 +227,7 @@ export const sendPart = async (
         return;
       }
       const outcomes = mayConcernAll ? unlessAll(sorted.outcomes) : sorted.outcomes;
-      record(decided, outcomes);
+      record(decided, outcomes, sentAt);
       const isAll = outcomes !== sorted.outcomes;
       if (isAll || endsAttempt(outcomes, answer.status) || inARow >= (isTry ? 1 : failuresInARow)) {
         end(String(answer.status), outcomes);

@@ -12,11 +12,17 @@ export interface WaitingDelivery {
  * else each would wait for its own next try, which may be long after.
  */
 export interface WaitingRoom {
-  enter: (connection: string, delivery: WaitingDelivery, dueAt: number) => void;
+  enter: (connections: readonly string[], delivery: WaitingDelivery, dueAt: number) => void;
   /** To be called when a delivery begins, for whatever reason. */
   leave: (delivery: WaitingDelivery) => void;
   /** Calls back whoever waits for the connection, one after the other. */
   callBack: (connection: string) => void;
+}
+
+interface Entry {
+  connections: readonly string[];
+  delivery: WaitingDelivery;
+  dueAt: number;
 }
 
 /** Deliveries that are due so soon come by themselves. */
@@ -48,7 +54,7 @@ export const createWaitingRoom = ({
   closed: AbortSignal;
   now: () => number;
 }): WaitingRoom => {
-  const byKey = new Map<string, { connection: string; delivery: WaitingDelivery; dueAt: number }>();
+  const byKey = new Map<string, Entry>();
   const calling = new Set<string>();
   const keyOf = ({ runId, activityId }: WaitingDelivery): string => `${runId} ${activityId}`;
 
@@ -60,22 +66,33 @@ export const createWaitingRoom = ({
     return utilization > mostUtilization;
   };
 
+  /** Those that are over their time have begun elsewhere, or ended. */
+  const forgetPast = (): void => {
+    for (const [key, { dueAt }] of byKey) if (dueAt < now()) byKey.delete(key);
+  };
+  const nextOf = (connection: string): [string, Entry] | undefined =>
+    [...byKey].find(
+      ([, entry]) => entry.connections.includes(connection) && entry.dueAt > now() + soonMs,
+    );
+
   const callAll = async (connection: string): Promise<void> => {
-    const waiting = [...byKey].filter(([, entry]) => entry.connection === connection);
-    for (const [key, { delivery, dueAt }] of waiting) {
-      if (!byKey.has(key) || dueAt < now() + soonMs) continue;
-      do await sleep(gapMs());
-      while ((!hasRoom() || isBusy()) && works(connection) && !closed.aborted);
-      if (!works(connection) || closed.aborted) return;
-      byKey.delete(key);
+    forgetPast();
+    const isOver = (): boolean => !works(connection) || closed.aborted;
+    while (!isOver() && nextOf(connection) !== undefined) {
+      do await sleep(gapMs(), undefined, { signal: closed }).catch(() => undefined);
+      while ((!hasRoom() || isBusy()) && !isOver());
+      const next = nextOf(connection);
+      if (next === undefined || isOver()) return;
+      byKey.delete(next[0]);
       // It may have ended or been called meanwhile, and comes at its own time if not.
-      await call(delivery).catch(() => undefined);
+      await call(next[1].delivery).catch(() => undefined);
     }
   };
 
   return {
-    enter: (connection, delivery, dueAt) => {
-      if (byKey.size < mostKnown) byKey.set(keyOf(delivery), { connection, delivery, dueAt });
+    enter: (connections, delivery, dueAt) => {
+      if (byKey.size >= mostKnown) forgetPast();
+      if (byKey.size < mostKnown) byKey.set(keyOf(delivery), { connections, delivery, dueAt });
     },
     leave: (delivery) => {
       byKey.delete(keyOf(delivery));

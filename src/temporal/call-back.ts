@@ -19,5 +19,6 @@ export const createCallBack =
       namespace,
       execution: { workflowId, runId },
       id: activityId,
+      keepPaused: true, // an operator's word holds
     });
   };

@@ -20,7 +20,7 @@ interface Asked {
 }
 
 /** A coalescer whose starts are answered by hand. */
-const byHand = (limits: Partial<CoalescerLimits> = {}, lagMs = 0) => {
+const byHand = (limits: Partial<CoalescerLimits> = {}, lagMs = 0, heavyLagMs = 0) => {
   const asked: Asked[] = [];
   let seen = 0;
   let wake: () => void = () => undefined;
@@ -31,6 +31,7 @@ const byHand = (limits: Partial<CoalescerLimits> = {}, lagMs = 0) => {
         wake();
       }),
     lagMs: () => lagMs,
+    heavyLagMs: () => heavyLagMs,
     now: Date.now,
     metrics: createMetrics().batches,
     log: createLog('silent'),
@@ -193,4 +194,18 @@ test('a batch that Temporal finds too large is halved, down to the request at fa
   }
   expect(await fine).toBe('batch-2');
   await expect(huge).rejects.toBeInstanceOf(BatchTooLarge);
+});
+
+test('a busy source waits for its own last batch, as long as large ones wait for their turn', async () => {
+  const { submit, next, asked } = byHand({ shortestGapMs: 1 }, 0, 400);
+  const flood = (): void => void submit('flood', events(10, 'f', 'x'.repeat(60_000)));
+  flood();
+  (await next()).answer('batch-1');
+  flood();
+  void submit('small', events(1));
+  expect(counts(await next())).toEqual({ small: 1 });
+  expect(asked).toHaveLength(2);
+  const since = Date.now();
+  expect(counts(await next())).toEqual({ flood: 10 });
+  expect(Date.now() - since).toBeGreaterThan(200);
 });

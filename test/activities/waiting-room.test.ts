@@ -1,0 +1,63 @@
+import { expect, test } from '@jest/globals';
+import { createWaitingRoom } from '../../src/activities/waiting-room.ts';
+import { eventually } from '../support/eventually.ts';
+
+const open = ({
+  works = () => true,
+  hasRoom = () => true,
+}: { works?: () => boolean; hasRoom?: () => boolean } = {}) => {
+  const called: string[] = [];
+  const room = createWaitingRoom({
+    call: ({ workflowId }) => {
+      called.push(workflowId);
+      return workflowId === 'gone' ? Promise.reject(new Error('no such')) : Promise.resolve();
+    },
+    gapMs: () => 1,
+    works,
+    hasRoom,
+    closed: new AbortController().signal,
+    now: () => 0,
+  });
+  const enter = (workflowId: string, connection: string, dueAt = 60_000): void =>
+    room.enter([connection], { workflowId, runId: workflowId, activityId: '1' }, dueAt);
+  return { room, called, enter };
+};
+
+test('calls back whoever waits for a connection, once, and nobody else', async () => {
+  const { room, called, enter } = open();
+  enter('one', 'a');
+  enter('gone', 'a');
+  enter('other', 'b');
+  enter('soon', 'a', 500); // comes by itself
+  enter('left', 'a');
+  enter('last', 'a');
+  room.leave({ workflowId: 'left', runId: 'left', activityId: '1' });
+  room.callBack('a');
+  room.callBack('a');
+  await eventually(() => expect(called).toEqual(['one', 'gone', 'last']));
+  room.callBack('b');
+  await eventually(() => expect(called).toEqual(['one', 'gone', 'last', 'other']));
+});
+
+test('calls no more once the connection fails again', async () => {
+  let works = true;
+  const { room, called, enter } = open({ works: () => works });
+  for (let n = 0; n < 20; n++) enter(`d-${n}`, 'a');
+  room.callBack('a');
+  await eventually(() => expect(called.length).toBeGreaterThan(2));
+  works = false;
+  const { length } = called;
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(called.length).toBeLessThanOrEqual(length + 1);
+});
+
+test('waits for a slot', async () => {
+  let hasRoom = false;
+  const { room, called, enter } = open({ hasRoom: () => hasRoom });
+  enter('one', 'a');
+  room.callBack('a');
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  expect(called).toEqual([]);
+  hasRoom = true;
+  await eventually(() => expect(called).toEqual(['one']));
+});
