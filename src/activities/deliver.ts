@@ -29,10 +29,14 @@ const heartbeatEveryMs = 500;
 const checkpointApartMs = 100;
 /** How soon a delivery that found no free slot comes back, about. */
 const crowdedDelayMs = 2_000;
+/** For so long returns may be spread, whatever the policy's longest delay. */
+const shortestHorizonMs = 60_000;
 /** Most deliveries a second that come back to a connection that fails, and to a destination's. */
 /** Once it works again, deliveries that wait for it are called back, so far apart at least. */
-const shortestCallGapMs = 20;
+const shortestCallGapMs = 60; // longer than a call takes to come back as a delivery
 const longestCallGapMs = 1_000;
+/** Deliveries that are under way when another is called back, at most. */
+const mostCalled = 2;
 const returnsPerSecond = { perConnection: 4, perDestination: 20 };
 
 /** The workflow run that an activity belongs to. */
@@ -105,7 +109,7 @@ export const createDelivery = (deps: DeliverDeps): DeliveryActivities => {
     call: deps.callBack,
     gapMs: () => Math.min(Math.max(shortestCallGapMs, 2 * deps.lagMs()), longestCallGapMs),
     works: (connection) => connections.failure(connection) === undefined,
-    hasRoom: () => continuations < continuationSlots / 2,
+    hasRoom: () => continuations < mostCalled,
     closed: deps.closed,
     now,
   });
@@ -233,7 +237,8 @@ export const createDelivery = (deps: DeliverDeps): DeliveryActivities => {
       return Math.max(dueAt, now() + pace.aheadMs());
     }
     const earliest = Math.max(dueAt, now() + 1);
-    return returnTimes.take(failing.connection, earliest, earliest + retry.maxDelayMs);
+    const horizonMs = Math.max(retry.maxDelayMs, shortestHorizonMs);
+    return returnTimes.take(failing.connection, earliest, earliest + horizonMs);
   };
 
   /**

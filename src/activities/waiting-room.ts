@@ -28,7 +28,7 @@ interface Entry {
 /** Deliveries that are due so soon come by themselves. */
 const soonMs = 1_000;
 /** The part of the event loop's time that may be taken when another is called. */
-const mostUtilization = 0.6;
+const mostUtilization = 0.5;
 /** Most that are known: whoever is not comes at its own time. */
 const mostKnown = 10_000;
 
