@@ -10,8 +10,15 @@ export const batchQueue = 'batches';
 /** The task queue of one destination's deliveries. */
 export const destinationQueue = (destination: string): string => `destination-${destination}`;
 
-/** Sends the unsettled events of a batch's parked deliveries again, now. */
+/**
+ * Signals to a batch. Redrive sends the unsettled events of its parked deliveries again, now; abandon
+ * gives them up. Both take a `Choice`; abandon wants a reason beside it.
+ */
 export const redriveSignal = 'redrive';
+export const abandonSignal = 'abandon';
+
+/** Answers with a `BatchState`. */
+export const deliveriesQuery = 'deliveries';
 
 /**
  * Custom search attributes, with their types. A namespace on a SQL store takes at most three of
@@ -47,6 +54,8 @@ export interface PlannedDelivery {
   attemptMs: number;
   /** A worker that is silent for so long is taken for dead. */
   heartbeatMs: number;
+  /** How long parked events are kept before the batch fails; absent in the plans of 0.1.0: for ever. */
+  keepMs?: number;
 }
 
 /** Which destinations get a batch, and under which policies: the workflow's first argument. */
@@ -65,6 +74,44 @@ export interface Plan {
  */
 export type Ranges = number[];
 
+/**
+ * A set of places that is never read in a workflow: ranges, or where these would be longer, a bitmap in
+ * base64 (place 0 is the lowest bit of the first byte).
+ */
+export type Places = Ranges | string;
+
+/** Why a connection's last attempt failed, in a word that can be filtered by. */
+export const failureCodes = {
+  rate_limited: 'answered 429',
+  unavailable: 'answered 408, 425 or 5xx',
+  refused: 'answered 401 or 403',
+  rejects_all: 'rejects whatever is sent',
+  unreachable: 'could not be connected to',
+  silent: 'did not answer in time',
+  broken: 'ended the connection in the middle',
+  forbidden: 'has an address that may not be reached',
+  fault: "a fault in the destination type's code",
+  lost: 'the worker ended in the middle',
+  removed: 'the destination is not configured any more',
+} as const;
+export type FailureCode = keyof typeof failureCodes;
+
+/** One attempt to send a connection's events, as it is remembered. */
+export interface PastAttempt {
+  connection: string;
+  /** When it began, in ms since the epoch, and how long it took. */
+  at: number;
+  ms: number;
+  /** How many events it tried to send. */
+  events: number;
+  /** The last answer's status, or why there was none. */
+  status: number | FailureCode;
+  /** The partner's words, or ours, with no secret; absent where all is well. */
+  reason?: string;
+  /** Whether the partner has taken events of it in: certainly not, certainly, or perhaps. */
+  received: 'no' | 'yes' | 'maybe';
+}
+
 /** What one connection still has to send, and why it has not yet. Times are ms since the epoch. */
 export interface Unsettled {
   connection: string;
@@ -81,8 +128,12 @@ export interface Unsettled {
   attempts?: number;
   /** When the next attempt is due. */
   notBefore?: number;
+  /** The last failure's kind. */
+  code?: FailureCode;
+  /** The last few attempts, the latest last. */
+  past?: PastAttempt[];
   /** Why no further attempt is made without an operator's word. */
-  parked?: 'refused' | 'spent';
+  parked?: 'refused' | 'spent' | 'removed';
 }
 
 /** Why events were rejected, counted; `messageIds` names the first few. */
@@ -90,6 +141,27 @@ interface Rejection {
   reason: string;
   count: number;
   messageIds: string[];
+  /** Which they were: the sets of several attempts are not merged. Absent in what 0.1.0 wrote. */
+  events?: Places[];
+}
+
+/** Events with nothing to send, by why. */
+export interface Filter {
+  /** `source`: the destination does not take this source; `type`: nor its events of this type;
+   * `mapper`: the destination type has nothing to send for it. */
+  rule: 'source' | 'type' | 'mapper';
+  count: number;
+  events?: Places[];
+}
+
+/** Parked events that an operator gave up. */
+export interface Abandonment {
+  connection: string;
+  /** The operator's words. */
+  reason: string;
+  at: number;
+  count: number;
+  events: Ranges;
 }
 
 /** A delivery's outcomes, counted. */
@@ -99,6 +171,10 @@ export interface Receipt {
   filtered: number;
   /** The most reasons that are told apart is bounded; the rest are counted under one heading. */
   rejections: Rejection[];
+  filters?: Filter[];
+  /** The last few attempts, of whatever outcome, the latest last. */
+  attempts?: PastAttempt[];
+  abandoned?: Abandonment[];
 }
 
 /** How far a delivery has come: what it answers, and what its heartbeats keep. */
@@ -131,6 +207,36 @@ export interface BatchReceipt {
   events: number;
   deliveries: Record<string, Receipt>;
 }
+
+/**
+ * What a redrive or an abandon is for: all that is parked, or what one of these names, destinations or
+ * connections, holds; and of it what last failed for one of these reasons.
+ */
+export interface Choice {
+  names?: string[];
+  reasons?: FailureCode[];
+}
+
+/** What a batch has at one connection and is not settled. */
+export interface UnsettledState extends Omit<Unsettled, 'failed' | 'most' | 'notBefore'> {
+  count: number;
+  /** When it parked, in ms since the epoch; absent while it is under way. */
+  parkedAt?: number;
+}
+
+/** How far a batch has come at one destination, as far as activities have handed in. */
+export interface DeliveryState {
+  /**
+   * `under_way`: an activity is at some of it, or waits for its next attempt; `parked`: all that is left
+   * waits for an operator; `settled`: nothing is left; `expired`: it was kept too long, and given up.
+   */
+  state: 'under_way' | 'parked' | 'settled' | 'expired';
+  receipt: Receipt;
+  unsettled: UnsettledState[];
+}
+
+/** By destination. */
+export type BatchState = Record<string, DeliveryState>;
 
 const reasonsKept = 10;
 const messageIdsKept = 3;

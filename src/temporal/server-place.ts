@@ -8,6 +8,17 @@ import { createServerLog, type ServerLog } from './server-log.ts';
 const Note = z.object({ pid: z.number(), port: z.number(), uiPort: z.number().optional() });
 type Note = z.infer<typeof Note>;
 
+const noteOf = (directory: string): string => join(directory, 'temporal.json');
+
+/** Where the server that runs on a data directory listens; empty where there is none. */
+export const runningServer = (directory: string): Partial<Note> => {
+  try {
+    return Note.parse(JSON.parse(readFileSync(noteOf(directory), 'utf8')));
+  } catch {
+    return {};
+  }
+};
+
 /** All that an embedded server has on disk. */
 export interface ServerPlace {
   directory: string;
@@ -33,19 +44,13 @@ export interface ServerPlace {
 export const createServerPlace = (dataDir: string | undefined): ServerPlace => {
   const directory = dataDir ?? mkdtempSync(join(tmpdir(), 'distributary-temporal-'));
   const dbFile = dataDir && join(directory, 'temporal.db');
-  const noteFile = join(directory, 'temporal.json');
+  const noteFile = noteOf(directory);
   const unfinished = join(directory, 'temporal.db.unfinished');
   return {
     directory,
     ...(dbFile !== undefined && { dbFile }),
     log: createServerLog(join(directory, 'temporal.log')),
-    readNote: () => {
-      try {
-        return Note.parse(JSON.parse(readFileSync(noteFile, 'utf8')));
-      } catch {
-        return {};
-      }
-    },
+    readNote: () => runningServer(directory),
     writeNote: (note) => {
       writeFileSync(`${noteFile}.new`, `${JSON.stringify(note)}\n`, { mode: 0o600 });
       renameSync(`${noteFile}.new`, noteFile);

@@ -1,0 +1,57 @@
+import { resolve } from 'node:path';
+import { Client } from '@temporalio/client';
+import type { NativeConnection } from '@temporalio/worker';
+import { Option, type Command } from 'commander';
+import type { Config } from '../config.ts';
+import type { Logger } from '../log.ts';
+import {
+  connect,
+  isTemporalGiven,
+  temporalTarget,
+  type TemporalTarget,
+} from '../temporal/connect.ts';
+import { dataConverter } from '../temporal/data-converter.ts';
+import { installRuntime } from '../temporal/runtime.ts';
+import { runningServer } from '../temporal/server-place.ts';
+
+/** An operator's way to Temporal. */
+export interface Operator {
+  client: Client;
+  connection: NativeConnection;
+  namespace: string;
+  close: () => Promise<void>;
+}
+
+/** Adds the option by which a command finds the Temporal of `distributary start`. */
+export const withDataDir = (command: Command): Command =>
+  command.addOption(
+    new Option(
+      '--data-dir <dir>',
+      'data of the `distributary start` that is meant, unless TEMPORAL_ADDRESS is set',
+    ).default('.distributary'),
+  );
+
+/** The Temporal that the environment names, else the one that runs on this data directory. */
+const operatorTarget = (env: NodeJS.ProcessEnv, dataDir: string): TemporalTarget => {
+  const { port } = isTemporalGiven(env) ? {} : runningServer(resolve(dataDir));
+  const target = temporalTarget(env);
+  return port === undefined ? target : { ...target, address: `127.0.0.1:${port}` };
+};
+
+/**
+ * Connects a command to the Temporal that holds the batches.
+ * @throws UserError where it does not answer
+ */
+export const connectOperator = async (
+  _config: Config,
+  env: NodeJS.ProcessEnv,
+  dataDir: string,
+  log: Logger,
+): Promise<Operator> => {
+  installRuntime(log);
+  const target = operatorTarget(env, dataDir);
+  const connection = await connect(target);
+  const { namespace } = target;
+  const client = new Client({ connection, namespace, dataConverter });
+  return { client, connection, namespace, close: () => connection.close() };
+};
