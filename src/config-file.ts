@@ -110,9 +110,13 @@ const destinationSchema = (type: DestinationType) =>
             between('0s', '30d').optional(),
             'When a delivery parks, 0s to 30d after its first try.',
           ),
+          keepFor: told(
+            between('1s', '365d').optional(),
+            'When what is parked is given up and its batch fails, 1s to 365d after it parked.',
+          ),
         })
         .optional(),
-      "What is omitted is the type's, else 1s, 2, 10m and 4h.",
+      "What is omitted is the type's, else 1s, 2, 10m and 4h; and for what is parked 14d.",
     ),
     rate: told(
       z

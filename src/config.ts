@@ -36,6 +36,7 @@ const defaultRetry: RetryPolicy = {
   maxDelayMs: 600_000,
   giveUpAfterMs: 4 * 3_600_000,
 };
+const defaultKeepMs = 14 * 24 * 3_600_000;
 const defaultTimeoutMs = 10_000;
 
 type Path = readonly PropertyKey[];
@@ -177,6 +178,7 @@ const resolveDestination = (
     ...(entry.sources !== undefined && { sources: new Set(entry.sources) }),
     ...(entry.endpoint !== undefined && { endpoint: entry.endpoint }),
     retry: { ...retry, maxDelayMs: Math.max(retry.maxDelayMs, retry.firstDelayMs) },
+    keepMs: entry.retry?.keepFor ?? defaultKeepMs,
     ...(rate !== undefined && { ratePerSecond: rate.perSecond }),
     timeoutMs: entry.timeout ?? type.timeoutMs ?? defaultTimeoutMs,
   };

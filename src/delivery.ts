@@ -108,9 +108,19 @@ export interface PastAttempt {
   status: number | FailureCode;
   /** The partner's words, or ours, with no secret; absent where all is well. */
   reason?: string;
-  /** Whether the partner has taken events of it in: certainly not, certainly, or perhaps. */
+  /**
+   * `yes`: all of them were taken, or refused one by one; else whether the partner has taken in those that
+   * it did not say so of: certainly not, or perhaps.
+   */
   received: 'no' | 'yes' | 'maybe';
 }
+
+/**
+ * Why no further attempt is made without an operator's word: the partner refuses the credentials or the
+ * address is forbidden, the retry policy is spent, the destination is not configured any more, or the
+ * activity failed for good, e.g. by `temporal activity fail`.
+ */
+export type ParkReason = 'refused' | 'spent' | 'removed' | 'failed';
 
 /** What one connection still has to send, and why it has not yet. Times are ms since the epoch. */
 export interface Unsettled {
@@ -132,8 +142,7 @@ export interface Unsettled {
   code?: FailureCode;
   /** The last few attempts, the latest last. */
   past?: PastAttempt[];
-  /** Why no further attempt is made without an operator's word. */
-  parked?: 'refused' | 'spent' | 'removed';
+  parked?: ParkReason;
 }
 
 /** Why events were rejected, counted; `messageIds` names the first few. */
@@ -145,11 +154,16 @@ interface Rejection {
   events?: Places[];
 }
 
+export type FilterRule = 'source' | 'type' | 'integrations' | 'mapper';
+
 /** Events with nothing to send, by why. */
 export interface Filter {
-  /** `source`: the destination does not take this source; `type`: nor its events of this type;
-   * `mapper`: the destination type has nothing to send for it. */
-  rule: 'source' | 'type' | 'mapper';
+  /**
+   * `source`: the destination does not take this source; `type`: nor events of this type;
+   * `integrations`: the event's own `integrations` keep it away; `mapper`: the destination type has
+   * nothing to send for it.
+   */
+  rule: FilterRule;
   count: number;
   events?: Places[];
 }
@@ -218,7 +232,7 @@ export interface Choice {
 }
 
 /** What a batch has at one connection and is not settled. */
-export interface UnsettledState extends Omit<Unsettled, 'failed' | 'most' | 'notBefore'> {
+export interface UnsettledState extends Unsettled {
   count: number;
   /** When it parked, in ms since the epoch; absent while it is under way. */
   parkedAt?: number;
@@ -240,6 +254,8 @@ export type BatchState = Record<string, DeliveryState>;
 
 const reasonsKept = 10;
 const messageIdsKept = 3;
+/** Of a delivery's attempts, and of a connection's that are not over. */
+const attemptsKept = 10;
 const otherReasons = 'other reasons';
 
 export const emptyReceipt = (): Receipt => ({
@@ -249,8 +265,15 @@ export const emptyReceipt = (): Receipt => ({
   rejections: [],
 });
 
+/** Sets of the same kind; where one is not known, all of them are not. */
+const both = (one: { count: number; events?: Places[] }, more: { events?: Places[] }) => {
+  if (one.count === 0) return more.events;
+  return one.events && more.events && [...one.events, ...more.events];
+};
+
 /** Counts rejections of one reason into a receipt. */
-const addRejection = (receipt: Receipt, { reason, count, messageIds }: Rejection): void => {
+const addRejection = (receipt: Receipt, rejection: Rejection): void => {
+  const { reason, count, messageIds } = rejection;
   const find = (words: string) => receipt.rejections.find((known) => known.reason === words);
   let entry = find(reason);
   if (entry === undefined) {
@@ -261,15 +284,29 @@ const addRejection = (receipt: Receipt, { reason, count, messageIds }: Rejection
       receipt.rejections.push(entry);
     }
   }
+  const events = both(entry, rejection);
+  if (events !== undefined) entry.events = events;
+  else delete entry.events;
   entry.count += count;
   entry.messageIds.push(...messageIds.slice(0, messageIdsKept - entry.messageIds.length));
 };
 
-/** Counts one rejected event into a receipt. */
-export const rejectEvent = (receipt: Receipt, messageId: string, reason: string): void => {
-  receipt.rejected += 1;
-  addRejection(receipt, { reason, count: 1, messageIds: [messageId] });
+const addFilter = (receipt: Receipt, filter: Filter): void => {
+  receipt.filters ??= [];
+  let entry = receipt.filters.find(({ rule }) => rule === filter.rule);
+  if (entry === undefined) receipt.filters.push((entry = { rule: filter.rule, count: 0 }));
+  const events = both(entry, filter);
+  if (events !== undefined) entry.events = events;
+  else delete entry.events;
+  entry.count += filter.count;
 };
+
+/** The last few of attempts that are in order each, in order. */
+export const lastAttempts = (
+  attempts: readonly PastAttempt[],
+  more: readonly PastAttempt[],
+): PastAttempt[] =>
+  [...attempts, ...more].sort((one, other) => one.at - other.at).slice(-attemptsKept);
 
 /** Counts one receipt into another, which is changed. */
 export const addReceipt = (receipt: Receipt, more: Receipt): void => {
@@ -277,7 +314,18 @@ export const addReceipt = (receipt: Receipt, more: Receipt): void => {
   receipt.rejected += more.rejected;
   receipt.filtered += more.filtered;
   for (const rejection of more.rejections) addRejection(receipt, rejection);
+  for (const filter of more.filters ?? []) addFilter(receipt, filter);
+  if (more.attempts !== undefined) {
+    receipt.attempts = lastAttempts(receipt.attempts ?? [], more.attempts);
+  }
+  if (more.abandoned !== undefined) {
+    receipt.abandoned = [...(receipt.abandoned ?? []), ...more.abandoned];
+  }
 };
+
+/** How many places ranges hold. */
+export const countRanges = (ranges: Ranges): number =>
+  ranges.reduce((sum, bound, at) => sum + (at % 2 === 0 ? -bound : bound), 0);
 
 /** The longest list of names, from the front, that a search attribute's value can hold. */
 export const boundedNames = (names: Iterable<string>): string[] => {

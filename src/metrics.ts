@@ -1,4 +1,4 @@
-import { Counter, Histogram, Registry } from 'prom-client';
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 
 /**
  * What the process counts and measures. Each part of the road is handed its own section, so that a
@@ -67,6 +67,14 @@ export const createMetrics = () => {
         help: 'Requests to a partner, by status or by why there was none.',
         labelNames: ['destination', 'status'],
         buckets: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+        registers,
+      }),
+      failing: new Gauge({
+        name: 'distributary_delivery_failing',
+        help:
+          'Open breakers in this process: connections, partner origins, or all of the destination, ' +
+          'that are only tried now and then.',
+        labelNames: ['destination', 'scope'],
         registers,
       }),
       queueSeconds: new Histogram({

@@ -1,7 +1,7 @@
 import type { WorkflowService } from '@temporalio/client';
 import type { BatchedEvent } from '../temporal/events-encoding.ts';
 import { decodeEvents } from '../temporal/events-encoding.ts';
-import type { BatchRun } from './deliver.ts';
+import type { BatchRun } from './attempt.ts';
 
 /** Where in the workflow's arguments the events are. */
 const eventsArgument = 1;

@@ -1,23 +1,18 @@
 import { createHash } from 'node:crypto';
+import type { FailureCode } from '../delivery.ts';
+import { createBreaker, type Breaker, type BreakerFailure } from './breaker.ts';
 import { createGate, type Gate } from './gates.ts';
+import { createSilence, type Silence } from './silence.ts';
 
-/** What is known of a connection that fails. */
-interface Failing {
-  /** The partner's words, or why there were none, as the log has them. */
-  words: string;
-  /** When it last failed, and when somebody may try it again, in ms since the epoch. */
-  failedAt: number;
-  notBefore: number;
-  /** Whether somebody is trying it. */
-  isTried: boolean;
-}
-
-/** The requests of a connection. */
-interface Requests {
-  /** When those that are open were sent, in order. */
-  open: Map<symbol, number>;
-  /** How long others took, as a moving average, in ms. */
-  usualMs: number;
+/** What fails, or works again: a connection, a partner's origin, or all of the destination. */
+export interface Health {
+  scope: 'connection' | 'origin' | 'destination';
+  /** The connection's name, or the origin; the destination's is known. */
+  name: string;
+  /** Absent where it works again. */
+  failure?: BreakerFailure;
+  /** Those that it concerns. */
+  connections: readonly string[];
 }
 
 /** The leave to send by a connection. */
@@ -33,15 +28,13 @@ export interface Connections {
   /** Bounds the requests that are open on it. */
   gate: (connection: string) => Gate;
   /**
-   * Notes that a request is sent; to be called once it has its answer, or none, and answers whether
-   * the connection was taken for failing meanwhile, for its sake.
+   * Notes that a request is sent, and where; to be called once it has its answer, or none.
    */
-  sent: (connection: string) => (isAnswered: boolean) => boolean;
-  /**
-   * Why it fails, in words; undefined while it works. A request that waits for its answer far longer
-   * than others did is a failure already: else such requests hold all slots before the first is over.
-   */
-  failure: (connection: string) => string | undefined;
+  sent: (connection: string, origin: string) => (isAnswered: boolean) => void;
+  /** Why nobody sends by it but to try it; undefined while it works. */
+  failure: (connection: string) => BreakerFailure | undefined;
+  /** Whether it fails, and nobody has tried it for so long although somebody might have. */
+  isOverdue: (connection: string, forMs: number) => boolean;
   /** Whether `enter` would let in. */
   mayEnter: (connection: string, isFirstPass: boolean) => boolean;
   /**
@@ -51,13 +44,15 @@ export interface Connections {
    */
   enter: (connection: string, isFirstPass: boolean) => Entry | undefined;
   /**
-   * Both answer whether that is news.
+   * Notes that nobody is to send by it for now.
    * @param pauseUntil until when the partner wants to be left alone, in ms since the epoch; 0: it did not say
-   * @param sentAt when the request was sent that was answered well: one that is older than the last
-   * failure says nothing
    */
-  failed: (connection: string, words: string, pauseUntil: number) => boolean;
-  recovered: (connection: string, sentAt: number) => boolean;
+  failed: (connection: string, failure: BreakerFailure, pauseUntil: number) => void;
+  /**
+   * Notes that it has answered well.
+   * @param sentAt when that request was sent: one that is older than the last failure says nothing
+   */
+  recovered: (connection: string, sentAt: number) => void;
   /** Notes that the partner has taken an event. */
   took: (connection: string) => void;
   /**
@@ -65,103 +60,193 @@ export interface Connections {
    * whatever is sent: too many in a row, in the same words, for all of them to be at fault.
    */
   rejectsAll: (connection: string, words: string, events: number) => boolean;
-  /** How many fail now. */
-  failing: () => number;
 }
 
-/** Requests without answer for so long, and for so many times as long as others took, are not waited for. */
-const silentMs = 2_000;
-const silentTimes = 3;
+interface Known {
+  name: string;
+  gate: Gate;
+  breaker: Breaker;
+  silence: Silence;
+  /** Where its last request went. */
+  origin?: Origin;
+  /** The last rejections in a row that were worded alike. */
+  rejections?: { digest: string; events: number };
+}
 
-/** How long a connection that fails is left alone before it is tried again. */
-const betweenTriesMs = 500; // less than any retry delay: whoever failed may be the next to try
+interface Origin {
+  breaker: Breaker;
+  /** Connections that failed since one of them had success. */
+  failed: Set<string>;
+}
+
 /** For so long first passes leave it to the continuations. */
 const leftToContinuationsMs = 15_000;
+/** So many connections that fail with no success on any between, and the fault is their partner's. */
+const originFailures = 3;
+/** Failures that say something of the partner, not of an account there. */
+const ofPartner: ReadonlySet<FailureCode> = new Set([
+  'unavailable',
+  'unreachable',
+  'silent',
+  'broken',
+]);
 
 /** So many events in a row may be rejected in the same words for what they are. */
 const rejectedAlike = 20;
 /** Ids of requests, which differ in answers that are otherwise alike. */
 const idLike = /(?=[\w-]*\d)[\w-]{16,}/g;
 
-/** @param requestsAtOnce most open requests of one connection in this process */
-export const createConnections = (requestsAtOnce: number, now: () => number): Connections => {
-  const gates = new Map<string, Gate>();
-  const failing = new Map<string, Failing>();
-  const requests = new Map<string, Requests>();
+/**
+ * @param requestsAtOnce most open requests of one connection in this process
+ * @param throttles what a pause that the partner asks for concerns
+ * @param onHealth told when something begins to fail or works again
+ */
+export const createConnections = ({
+  requestsAtOnce,
+  throttles,
+  onHealth,
+  now,
+}: {
+  requestsAtOnce: number;
+  throttles: 'connection' | 'destination';
+  onHealth: (health: Health) => void;
+  now: () => number;
+}): Connections => {
+  const connections = new Map<string, Known>();
+  const origins = new Map<string, Origin>();
+  const tell = (
+    scope: Health['scope'],
+    name: string,
+    failure: BreakerFailure | undefined,
+    concerned: readonly string[],
+  ): void =>
+    onHealth({ scope, name, ...(failure !== undefined && { failure }), connections: concerned });
 
-  /** Why a connection is as good as failing: its oldest request has waited for too long. */
-  const silence = (connection: string): string | undefined => {
-    const { open, usualMs } = requests.get(connection) ?? {
-      open: new Map<symbol, number>(),
-      usualMs: 0,
-    };
-    const [oldest] = open.values();
-    if (oldest === undefined) return undefined;
-    const limit = Math.max(silentMs, silentTimes * usualMs);
-    return now() - oldest > limit ? `no answer for ${Math.floor(limit / 1_000)} s` : undefined;
+  const destination = createBreaker(now, (failure) =>
+    tell('destination', '', failure, [...connections.keys()]),
+  );
+
+  const known = (name: string): Known => {
+    let found = connections.get(name);
+    if (found === undefined) {
+      found = {
+        name,
+        gate: createGate(requestsAtOnce),
+        breaker: createBreaker(now, (failure) => tell('connection', name, failure, [name])),
+        silence: createSilence(now),
+      };
+      connections.set(name, found);
+    }
+    return found;
   };
-  const rejections = new Map<string, { digest: string; events: number }>();
-  const mayEnter: Connections['mayEnter'] = (connection, isFirstPass) => {
-    const state = failing.get(connection);
-    if (state === undefined) return silence(connection) === undefined;
-    const notBefore = state.notBefore + (isFirstPass ? leftToContinuationsMs : 0);
-    return !state.isTried && now() >= notBefore;
+
+  const originOf = (name: string): Origin => {
+    let found = origins.get(name);
+    if (found === undefined) {
+      const those = (): Known[] =>
+        [...connections.values()].filter(({ origin }) => origin === found);
+      const breaker = createBreaker(now, (failure) => {
+        // What failed for the partner's sake is as good as it is.
+        if (failure === undefined) {
+          for (const { breaker } of those()) {
+            if (ofPartner.has(breaker.failure()?.code ?? 'fault')) breaker.succeed(now());
+          }
+        }
+        tell(
+          'origin',
+          name,
+          failure,
+          those().map((connection) => connection.name),
+        );
+      });
+      origins.set(name, (found = { breaker, failed: new Set() }));
+    }
+    return found;
   };
+
+  const others = ({ origin }: Known): Breaker[] =>
+    origin === undefined ? [destination] : [origin.breaker, destination];
+
+  const silent = ({ silence }: Known): BreakerFailure | undefined => {
+    const ms = silence.tooLong();
+    return ms === undefined
+      ? undefined
+      : { words: `no answer for ${Math.floor(ms / 1_000)} s`, code: 'silent' };
+  };
+
+  const mayEnter = (name: string, isFirstPass: boolean): boolean => {
+    const connection = known(name);
+    const { breaker } = connection;
+    return (
+      breaker.mayEnter(isFirstPass ? leftToContinuationsMs : 0) &&
+      others(connection).every((other) => other.mayEnter(0)) &&
+      (breaker.failure() !== undefined || silent(connection) === undefined)
+    );
+  };
+
   return {
-    gate: (connection) => {
-      let gate = gates.get(connection);
-      if (gate === undefined) gates.set(connection, (gate = createGate(requestsAtOnce)));
-      return gate;
-    },
-    sent: (connection) => {
-      let known = requests.get(connection);
-      if (known === undefined) requests.set(connection, (known = { open: new Map(), usualMs: 0 }));
-      const { open } = known;
-      const key = Symbol(connection);
-      const at = now();
-      open.set(key, at);
+    gate: (name) => known(name).gate,
+    sent: (name, origin) => {
+      const connection = known(name);
+      connection.origin = originOf(origin);
+      const answered = connection.silence.sent();
       return (isAnswered) => {
-        const wasSilent = silence(connection) !== undefined;
-        open.delete(key);
-        if (isAnswered) known.usualMs = known.usualMs * 0.8 + (now() - at) * 0.2;
-        return wasSilent && silence(connection) === undefined;
+        const wasSilent = silent(connection) !== undefined;
+        answered(isAnswered);
+        const isWell = isAnswered && wasSilent && silent(connection) === undefined;
+        if (isWell) tell('connection', name, undefined, [name]);
       };
     },
-    failure: (connection) => failing.get(connection)?.words ?? silence(connection),
+    failure: (name) => {
+      const connection = known(name);
+      const { breaker, origin } = connection;
+      return (
+        breaker.failure() ??
+        origin?.breaker.failure() ??
+        destination.failure() ??
+        silent(connection)
+      );
+    },
+    isOverdue: (name, forMs) => {
+      const connection = known(name);
+      const open = [connection.breaker, ...others(connection)].filter(
+        (breaker) => breaker.failure() !== undefined,
+      );
+      return open.length > 0 && open.every((breaker) => breaker.mayEnter(forMs));
+    },
     mayEnter,
-    enter: (connection, isFirstPass) => {
-      if (!mayEnter(connection, isFirstPass)) return undefined;
-      const state = failing.get(connection);
-      if (state === undefined) return { isTry: false, leave: () => undefined };
-      state.isTried = true;
-      let hasLeft = false;
-      return {
-        isTry: true,
-        leave: () => {
-          if (!hasLeft) state.isTried = false;
-          hasLeft = true;
-        },
-      };
+    enter: (name, isFirstPass) => {
+      if (!mayEnter(name, isFirstPass)) return undefined;
+      const connection = known(name);
+      const breakers = [connection.breaker, ...others(connection)];
+      const isTry = breakers.some((breaker) => breaker.failure() !== undefined);
+      const leaves = breakers.map((breaker) => breaker.enter());
+      return { isTry, leave: () => leaves.splice(0).forEach((leave) => leave()) };
     },
-    failed: (connection, words, pauseUntil) => {
-      const before = failing.get(connection);
-      const notBefore = Math.max(now() + betweenTriesMs, pauseUntil, before?.notBefore ?? 0);
-      if (before === undefined)
-        failing.set(connection, { words, failedAt: now(), notBefore, isTried: false });
-      else Object.assign(before, { words, failedAt: now(), notBefore });
-      return before === undefined;
+    failed: (name, failure, pauseUntil) => {
+      const connection = known(name);
+      const { breaker, origin } = connection;
+      breaker.fail(failure, pauseUntil);
+      if (pauseUntil > 0 && throttles === 'destination') destination.fail(failure, pauseUntil);
+      if (origin === undefined || !ofPartner.has(failure.code)) return;
+      origin.failed.add(name);
+      if (origin.failed.size >= originFailures) origin.breaker.fail(failure, 0);
     },
-    recovered: (connection, sentAt) =>
-      sentAt >= (failing.get(connection)?.failedAt ?? 0) && failing.delete(connection),
-    took: (connection) => rejections.delete(connection),
-    rejectsAll: (connection, words, events) => {
-      const alike = words.replace(idLike, '#');
-      const digest = createHash('sha256').update(alike).digest('base64');
-      const before = rejections.get(connection);
+    recovered: (name, sentAt) => {
+      const connection = known(name);
+      connection.origin?.failed.clear();
+      for (const breaker of [connection.breaker, ...others(connection)]) breaker.succeed(sentAt);
+    },
+    took: (name) => {
+      delete known(name).rejections;
+    },
+    rejectsAll: (name, words, events) => {
+      const connection = known(name);
+      const digest = createHash('sha256').update(words.replace(idLike, '#')).digest('base64');
+      const before = connection.rejections;
       const inARow = (before?.digest === digest ? before.events : 0) + events;
-      rejections.set(connection, { digest, events: inARow });
+      connection.rejections = { digest, events: inARow };
       return inARow > rejectedAlike;
     },
-    failing: () => failing.size,
   };
 };

@@ -1,6 +1,5 @@
 import {
-  emptyReceipt,
-  rejectEvent,
+  lastAttempts,
   type Progress,
   type Receipt,
   type RetryPolicy,
@@ -9,9 +8,12 @@ import {
 import type { Outcome } from '../destinations/define.ts';
 import type { Connection, Destination } from '../destinations/destination.ts';
 import type { BatchedEvent } from '../temporal/events-encoding.ts';
+import type { BreakerFailure } from './breaker.ts';
 import { createMask } from './mask.ts';
+import { createAttemptLog, type AttemptLog } from './past-attempt.ts';
 import { fromRanges, toRanges } from './ranges.ts';
 import { select } from './select.ts';
+import { createTally, type Tally } from './tally.ts';
 
 /** What went wrong last on a connection, in this attempt. */
 interface Failure {
@@ -40,12 +42,16 @@ export interface Part {
   settle: (place: number, outcome: Outcome, at: number) => void;
   /** Counts an event that has nothing to send. */
   filter: (place: number) => void;
+  /** Makes words of the partner's safe to keep: free of the connection's secrets, and short. */
+  mask: (words: string) => string;
+  /** Remembers what is sent, and with what success. */
+  sending: AttemptLog['sending'];
   /**
    * Notes that nothing was sent, for the connection fails as others have found: it counts as
    * failing from now on, though not as an attempt.
    * @param at in ms since the epoch
    */
-  hold: (reason: string, at: number) => void;
+  hold: (failure: BreakerFailure, at: number) => void;
 }
 
 /** An attempt's book: what is settled, and what is not and why. */
@@ -71,7 +77,7 @@ const backoffMs = (retry: RetryPolicy, attempts: number, random: () => number): 
  */
 export const heldPart = (
   part: Unsettled,
-  reason: string,
+  { words, code }: BreakerFailure,
   at: number,
   retry: RetryPolicy,
   isEnd: boolean,
@@ -81,7 +87,7 @@ export const heldPart = (
   delete held.notBefore;
   return {
     ...held,
-    reason: part.reason ?? reason,
+    ...(part.reason === undefined && { reason: words, code }),
     since,
     ...(isEnd && at - since >= retry.giveUpAfterMs && { parked: 'spent' }),
   };
@@ -92,7 +98,7 @@ const openPart = (
   places: readonly number[],
   before: Unsettled,
   batch: readonly BatchedEvent[],
-  receipt: Receipt,
+  tally: Tally,
 ) => {
   const mask = createMask(connection.secrets);
   /** The events of a request share one reason, which may be long: it is made safe once. */
@@ -104,8 +110,9 @@ const openPart = (
   const failedBefore = new Set(fromRanges(before.failed ?? []));
   const open = new Set(places);
   const failed = new Set(places.filter((place) => failedBefore.has(place)));
+  const log = createAttemptLog(connection.name);
   let failure: Failure | undefined;
-  let held: { reason: string; at: number } | undefined;
+  let held: { failure: BreakerFailure; at: number } | undefined;
   let { most } = before;
 
   const part: Part = {
@@ -116,19 +123,21 @@ const openPart = (
     atMost: (items) => {
       most = Math.min(most ?? Infinity, items);
     },
+    mask: maskOnce,
+    sending: log.sending,
     settle: (place, outcome, at) => {
       if (!open.has(place)) return;
       if (outcome.kind === 'delivered') {
         open.delete(place);
         failed.delete(place);
-        receipt.delivered += 1;
+        tally.deliver();
         return;
       }
       const reason = maskOnce(outcome.reason);
       if (outcome.kind === 'rejected') {
         open.delete(place);
         failed.delete(place);
-        rejectEvent(receipt, batch[place]!.event.messageId, reason);
+        tally.reject(place, batch[place]!.event.messageId, reason);
         return;
       }
       failed.add(place);
@@ -142,11 +151,17 @@ const openPart = (
     },
     filter: (place) => {
       open.delete(place);
-      receipt.filtered += 1;
+      tally.filter(place, 'mapper');
     },
-    hold: (reason, at) => {
-      held = { reason: maskOnce(reason), at };
+    hold: (found, at) => {
+      held = { failure: found, at };
     },
+  };
+
+  /** The attempts before, and this one, whether it is over or the next knows only that it was begun. */
+  const attempts = (isEnd: boolean) => {
+    const present = log.past(isEnd, maskOnce);
+    return lastAttempts(before.past ?? [], present === undefined ? [] : [present]);
   };
 
   const unsettled = (
@@ -155,33 +170,42 @@ const openPart = (
     isEnd: boolean,
   ): Unsettled | undefined => {
     if (open.size === 0) return undefined;
+    const past = attempts(isEnd);
     const remaining: Unsettled = {
       connection: connection.name,
       events: toRanges(places.filter((place) => open.has(place))),
+      ...(past.length > 0 && { past }),
     };
     if (failed.size > 0) remaining.failed = toRanges(places.filter((place) => failed.has(place)));
     if (most !== undefined) remaining.most = most;
     const progressed = open.size < places.length;
     if (held !== undefined) {
-      return heldPart({ ...before, ...remaining }, held.reason, held.at, retry, isEnd);
+      return heldPart({ ...before, ...remaining }, held.failure, held.at, retry, isEnd);
     }
     if (failure === undefined) {
       return progressed ? remaining : { ...before, ...remaining };
     }
-    const attempts = progressed ? 1 : (before.attempts ?? 0) + 1;
+    const inARow = progressed ? 1 : (before.attempts ?? 0) + 1;
     const since = progressed ? failure.at : (before.since ?? failure.at);
     const spent = isEnd && failure.at - since >= retry.giveUpAfterMs;
     const { reason, at, refused, pauseUntil } = failure;
+    const code = log.code();
     return {
       ...remaining,
       reason,
+      ...(code !== undefined && { code }),
       since,
-      attempts,
-      notBefore: Math.round(pauseUntil > 0 ? pauseUntil : at + backoffMs(retry, attempts, random)),
+      attempts: inARow,
+      notBefore: Math.round(pauseUntil > 0 ? pauseUntil : at + backoffMs(retry, inARow, random)),
       ...(refused ? { parked: 'refused' } : spent && { parked: 'spent' }),
     };
   };
-  return { part, unsettled };
+  return {
+    part,
+    unsettled,
+    /** Of a part with nothing left. */
+    settledAttempts: () => (open.size === 0 ? attempts(true) : []),
+  };
 };
 
 /**
@@ -202,23 +226,22 @@ export const openLedger = ({
   retry: RetryPolicy;
   random: () => number;
 }): Ledger => {
-  const receipt: Receipt = structuredClone(from?.receipt) ?? emptyReceipt();
+  const tally = createTally(from?.receipt);
   const parked = from?.unsettled.filter((part) => part.parked !== undefined) ?? [];
   const due = from?.unsettled.filter((part) => part.parked === undefined) ?? [
     { connection: destination.name, events: [0, batch.length] },
   ];
   const open = due.flatMap((before) => {
     // The configuration of today decides, also where an earlier attempt ran under another.
-    const { byConnection, filtered } = select(destination, batch, fromRanges(before.events));
-    receipt.filtered += filtered;
+    const byConnection = select(destination, batch, fromRanges(before.events), tally.filter);
     return [...byConnection].map(([connection, places]) =>
-      openPart(connection, places, before, batch, receipt),
+      openPart(connection, places, before, batch, tally),
     );
   });
   return {
     parts: open.map(({ part }) => part),
     progress: (at) => ({
-      receipt: structuredClone(receipt), // a heartbeat is encoded later than it is given
+      receipt: tally.receipt(open.flatMap(({ settledAttempts }) => settledAttempts())),
       unsettled: [
         ...parked,
         ...open.flatMap(({ unsettled }) => unsettled(retry, random, at === 'end') ?? []),

@@ -1,30 +1,28 @@
-import type { Connection, Destination } from '../destinations/destination.ts';
-import { route } from '../destinations/destination.ts';
+import type { FilterRule } from '../delivery.ts';
+import { routeOrRule, type Connection, type Destination } from '../destinations/destination.ts';
 import type { BatchedEvent } from '../temporal/events-encoding.ts';
 
-/** Which events go by which connection, and how many go by none. */
-export interface Selection {
-  byConnection: Map<Connection, number[]>;
-  filtered: number;
-}
-
-/** Sorts places of a batch by the connection that each event goes by; order is kept. */
+/**
+ * Sorts places of a batch by the connection that each event goes by; order is kept.
+ * @param filter told of each that goes by none, and why
+ */
 export const select = (
   destination: Destination,
   batch: readonly BatchedEvent[],
   places: Iterable<number>,
-): Selection => {
-  const selection: Selection = { byConnection: new Map(), filtered: 0 };
+  filter: (place: number, rule: FilterRule) => void,
+): Map<Connection, number[]> => {
+  const byConnection = new Map<Connection, number[]>();
   for (const place of places) {
     const { event, source } = batch[place]!;
-    const connection = route(destination, event, source);
-    if (connection === undefined) {
-      selection.filtered += 1;
+    const found = routeOrRule(destination, event, source);
+    if (typeof found === 'string') {
+      filter(place, found);
       continue;
     }
-    const chosen = selection.byConnection.get(connection);
-    if (chosen === undefined) selection.byConnection.set(connection, [place]);
+    const chosen = byConnection.get(found);
+    if (chosen === undefined) byConnection.set(found, [place]);
     else chosen.push(place);
   }
-  return selection;
+  return byConnection;
 };

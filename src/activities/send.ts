@@ -7,14 +7,14 @@ import type {
   Verdict,
 } from '../destinations/define.ts';
 import type { Destination } from '../destinations/destination.ts';
-import { createBreather } from '../breather.ts';
-import type { BatchedEvent } from '../temporal/events-encoding.ts';
 import { chunk, halves, type Placed } from './chunk.ts';
 import { classify } from './classify.ts';
 import type { Connections } from './connections.ts';
 import type { Pace } from './gates.ts';
 import type { Http, NoAnswer } from './http.ts';
 import type { Part } from './ledger.ts';
+import { messageOf } from './map-part.ts';
+import { answered, unanswered, type Answered } from './past-attempt.ts';
 
 /** Most requests of one delivery that are open on one connection. */
 const lanes = 16;
@@ -23,7 +23,6 @@ const failuresInARow = 3;
 
 export interface Sending {
   destination: Destination;
-  batch: readonly BatchedEvent[];
   http: Http;
   connections: Connections;
   pace: Pace;
@@ -36,47 +35,9 @@ export interface Sending {
   over: AbortSignal;
   /** When it is out of time, in ms since the epoch. */
   deadline: number;
-  /** Told when a connection begins to fail, with the status or why there is none, or works again. */
-  onHealth: (connection: string, failure: string | undefined) => void;
   /** Called after each request. */
   afterRequest: () => void;
 }
-
-const messageOf = (error: unknown): string =>
-  error instanceof Error ? error.message : String(error);
-
-/**
- * Maps a part's events to items; what cannot be mapped or is too old for the partner is rejected, what has
- * nothing to send filtered.
- */
-export const mapPart = async (
-  part: Part,
-  { destination, batch, now }: Sending,
-): Promise<Placed[]> => {
-  const { type, name, maxAgeMs = Infinity } = destination.type;
-  const mappers = destination.type.events as Record<
-    string,
-    (event: unknown, settings: unknown) => unknown
-  >;
-  const tooOld = `older than the ${maxAgeMs / 3_600_000} h that ${name} takes`;
-  const placed: Placed[] = [];
-  const breathe = createBreather();
-  for (const place of part.places) {
-    const { event } = batch[place]!;
-    const reject = (reason: string): void =>
-      part.settle(place, { kind: 'rejected', reason }, now());
-    try {
-      const item = mappers[event.type]!(event, part.connection.settings);
-      if (item === null) part.filter(place);
-      else if (now() - Date.parse(event.timestamp) > maxAgeMs) reject(tooOld);
-      else placed.push({ place, item });
-    } catch (error) {
-      reject(`${type} cannot map this event: ${messageOf(error)}`);
-    }
-    await breathe();
-  }
-  return placed;
-};
 
 /** Of a request's items those whose fate is decided, and those that only others kept from being taken. */
 const sortOut = (items: readonly Placed[], verdicts: readonly Verdict[]) => {
@@ -106,6 +67,12 @@ const endsAttempt = (outcomes: readonly Outcome[], status: number | undefined): 
       (outcome.kind === 'retry' && outcome.retryAfterMs !== undefined),
   );
 
+const longestPause = (outcomes: readonly Outcome[]): number =>
+  Math.max(
+    0,
+    ...outcomes.map((outcome) => (outcome.kind === 'retry' ? (outcome.retryAfterMs ?? 0) : 0)),
+  );
+
 const build = (
   type: DestinationType,
   items: readonly Placed[],
@@ -128,10 +95,10 @@ export const sendPart = async (
   part: Part,
   items: readonly Placed[],
   sending: Sending,
-  trying = false,
+  trying: boolean,
 ): Promise<void> => {
   const { destination, http, connections, pace, now, onRequest, afterRequest } = sending;
-  const { over, deadline, eventBytes, onHealth } = sending;
+  const { over, deadline, eventBytes } = sending;
   const { type, timeoutMs } = destination;
   const { connection } = part;
   const gate = connections.gate(connection.name);
@@ -142,19 +109,17 @@ export const sendPart = async (
   const isEnded = (): boolean =>
     ended || over.aborted || (!isTry && connections.failure(connection.name) !== undefined);
 
-  const record = (items: readonly Placed[], outcomes: readonly Outcome[], sentAt = 0): void => {
-    for (const [at, { place }] of items.entries()) part.settle(place, outcomes[at]!, now());
-    const failed = outcomes.some(({ kind }) => kind === 'retry' || kind === 'refused');
-    if (failed) inARow += 1;
-    else {
-      inARow = 0;
-      if (connections.recovered(connection.name, sentAt)) onHealth(connection.name, undefined);
-    }
-    if (outcomes.some(({ kind }) => kind === 'delivered')) connections.took(connection.name);
-    afterRequest();
+  /** Counts a request that has shown no success; true once they are too many. */
+  const countFailure = (): boolean => {
+    inARow += 1;
+    return inARow >= (isTry ? 1 : failuresInARow);
   };
-  const recordAll = (items: readonly Placed[], outcome: Outcome): void =>
-    record(
+  const settle = (items: readonly Placed[], outcomes: readonly Outcome[]): void => {
+    for (const [at, { place }] of items.entries()) part.settle(place, outcomes[at]!, now());
+    if (outcomes.some(({ kind }) => kind === 'delivered')) connections.took(connection.name);
+  };
+  const settleAll = (items: readonly Placed[], outcome: Outcome): void =>
+    settle(
       items,
       items.map(() => outcome),
     );
@@ -166,23 +131,18 @@ export const sendPart = async (
     const reason = `rejects whatever is sent: ${first.reason}`;
     return outcomes.map(() => ({ kind: 'retry', reason }));
   };
-  const end = (status: string, outcomes: readonly Outcome[]): void => {
+  /** Sends no more in this attempt, and keeps others from it. */
+  const end = ({ code, reason }: NonNullable<Answered['failure']>, pauseMs: number): void => {
     ended = true;
-    const reasons = outcomes.flatMap((outcome) => ('reason' in outcome ? [outcome.reason] : []));
-    const pauses = outcomes.map((outcome) =>
-      outcome.kind === 'retry' ? (outcome.retryAfterMs ?? 0) : 0,
-    );
-    const pause = Math.max(0, ...pauses);
-    const pauseUntil = pause > 0 ? now() + pause : 0;
-    const words = reasons[0] ?? status;
-    if (connections.failed(connection.name, words, pauseUntil)) onHealth(connection.name, status);
+    const pauseUntil = pauseMs > 0 ? now() + pauseMs : 0;
+    connections.failed(connection.name, { words: part.mask(reason), code }, pauseUntil);
   };
 
   const send = async (request: PartnerRequest): Promise<PartnerResponse | NoAnswer> => {
     const began = performance.now();
-    const ended = connections.sent(connection.name);
+    const ended = connections.sent(connection.name, new URL(request.url).origin);
     const answer = await http.send(request, timeoutMs);
-    if (ended('status' in answer) && 'status' in answer) onHealth(connection.name, undefined);
+    ended('status' in answer);
     const status = 'status' in answer ? String(answer.status) : answer.failure;
     onRequest(status, (performance.now() - began) / 1_000);
     return answer;
@@ -204,51 +164,64 @@ export const sendPart = async (
 
   const sendChunk = async (items: readonly Placed[]): Promise<void> => {
     const request = build(type, items, connection.settings, { time: now() });
-    const tooLarge = Buffer.byteLength(request.body) > (type.batch?.maxBytes ?? Infinity);
-    if (tooLarge && items.length === 1) {
-      const [{ place }] = items as [Placed];
-      part.settle(place, { kind: 'rejected', reason: `larger than ${type.name} takes` }, now());
+    if (Buffer.byteLength(request.body) > (type.batch?.maxBytes ?? Infinity)) {
+      if (items.length > 1) await sendHalves(items);
+      else settle(items, [{ kind: 'rejected', reason: `larger than ${type.name} takes` }]);
       return;
     }
     const sentAt = now();
-    const answer = tooLarge ? undefined : await send(request);
-    if (answer === undefined || ('status' in answer && answer.status === 413 && items.length > 1)) {
-      await sendHalves(items);
-    } else if ('status' in answer) {
-      const { verdicts, mayConcernAll } = classify(
-        type,
-        answer,
-        items.map(({ item }) => item),
-        now(),
-      );
-      const { decided, blocked, ...sorted } = sortOut(items, verdicts);
-      if (decided.length === 0) {
-        await sendHalves(items);
-        return;
-      }
-      const outcomes = mayConcernAll ? unlessAll(sorted.outcomes) : sorted.outcomes;
-      record(decided, outcomes, sentAt);
-      const isAll = outcomes !== sorted.outcomes;
-      if (isAll || endsAttempt(outcomes, answer.status) || inARow >= (isTry ? 1 : failuresInARow)) {
-        end(String(answer.status), outcomes);
-      }
-      await sendInTurn([blocked]);
-    } else {
+    const ends = part.sending(items.length, sentAt);
+    const answer = await send(request);
+    if (!('status' in answer)) {
       const { failure, reason } = answer;
       const outcome: Outcome = { kind: failure === 'forbidden' ? 'refused' : 'retry', reason };
-      recordAll(items, outcome);
-      if (failure !== 'broken' || inARow >= (isTry ? 1 : failuresInARow)) end(failure, [outcome]);
+      ends(unanswered(answer), now());
+      settleAll(items, outcome);
+      if (countFailure() || failure !== 'broken') end({ code: failure, reason }, 0);
+      afterRequest();
+      return;
     }
+    if (answer.status === 413 && items.length > 1) {
+      ends({ status: 413 }, now());
+      await sendHalves(items);
+      return;
+    }
+    const { verdicts, mayConcernAll } = classify(
+      type,
+      answer,
+      items.map(({ item }) => item),
+      now(),
+    );
+    const { decided, blocked, ...sorted } = sortOut(items, verdicts);
+    const outcomes = mayConcernAll ? unlessAll(sorted.outcomes) : sorted.outcomes;
+    const isAll = outcomes !== sorted.outcomes;
+    const answeredAs = answered(answer, outcomes, isAll);
+    ends(answeredAs, now());
+    if (decided.length === 0) {
+      await sendHalves(items);
+      return;
+    }
+    settle(decided, outcomes);
+    const { failure } = answeredAs;
+    if (failure === undefined) {
+      inARow = 0;
+      connections.recovered(connection.name, sentAt);
+    } else if (countFailure() || isAll || endsAttempt(outcomes, answer.status)) {
+      end(failure, longestPause(outcomes));
+    }
+    afterRequest();
+    await sendInTurn([blocked]);
   };
 
   // A fault in the type's own code: its events wait for the mended version.
   const fault = (items: readonly Placed[], error: unknown): void => {
-    const outcome: Outcome = {
-      kind: 'retry',
-      reason: `${type.type} failed: ${messageOf(error)}`,
-    };
-    recordAll(items, outcome);
-    end('fault', [outcome]);
+    const reason = `${type.type} failed: ${messageOf(error)}`;
+    part.sending(items.length, now())(
+      { status: 'fault', received: 'maybe', failure: { code: 'fault', reason } },
+      now(),
+    );
+    settleAll(items, { kind: 'retry', reason });
+    end({ code: 'fault', reason }, 0);
   };
 
   // Larger ones would be built only to be halved: partners' forms are a little longer than ours.

@@ -9,7 +9,8 @@ export interface WaitingDelivery {
 
 /**
  * Knows which deliveries wait for a connection that fails, and calls them back once it works again:
- * else each would wait for its own next try, which may be long after.
+ * else each would wait for its own next try, which may be long after. To see whether it does, one
+ * of them is called now and then where none comes by itself.
  */
 export interface WaitingRoom {
   enter: (connections: readonly string[], delivery: WaitingDelivery, dueAt: number) => void;
@@ -31,11 +32,15 @@ const soonMs = 1_000;
 const mostUtilization = 0.5;
 /** Most that are known: whoever is not comes at its own time. */
 const mostKnown = 10_000;
+/** How often it is looked for connections that nobody tries, and how many are tried then. */
+const probeEveryMs = 1_000;
+const probesAtOnce = 2;
 
 /**
  * @param call has Temporal hand a delivery out now
  * @param gapMs the least time between two calls
  * @param works whether a connection works: where it fails again, no more are called
+ * @param isOverdue whether a connection fails, and should be tried by somebody
  * @param hasRoom whether another one would find a slot
  * @param closed ends all calls
  */
@@ -43,6 +48,7 @@ export const createWaitingRoom = ({
   call,
   gapMs,
   works,
+  isOverdue,
   hasRoom,
   closed,
   now,
@@ -50,11 +56,14 @@ export const createWaitingRoom = ({
   call: (delivery: WaitingDelivery) => Promise<void>;
   gapMs: () => number;
   works: (connection: string) => boolean;
+  isOverdue: (connection: string) => boolean;
   hasRoom: () => boolean;
   closed: AbortSignal;
   now: () => number;
 }): WaitingRoom => {
   const byKey = new Map<string, Entry>();
+  /** The same by connection, in the order in which they came. */
+  const waiting = new Map<string, Set<Entry>>();
   const calling = new Set<string>();
   const keyOf = ({ runId, activityId }: WaitingDelivery): string => `${runId} ${activityId}`;
 
@@ -66,14 +75,32 @@ export const createWaitingRoom = ({
     return utilization > mostUtilization;
   };
 
+  const forget = (entry: Entry): void => {
+    byKey.delete(keyOf(entry.delivery));
+    for (const connection of entry.connections) {
+      const those = waiting.get(connection);
+      those?.delete(entry);
+      if (those?.size === 0) waiting.delete(connection);
+    }
+  };
   /** Those that are over their time have begun elsewhere, or ended. */
   const forgetPast = (): void => {
-    for (const [key, { dueAt }] of byKey) if (dueAt < now()) byKey.delete(key);
+    for (const entry of byKey.values()) if (entry.dueAt < now()) forget(entry);
   };
-  const nextOf = (connection: string): [string, Entry] | undefined =>
-    [...byKey].find(
-      ([, entry]) => entry.connections.includes(connection) && entry.dueAt > now() + soonMs,
-    );
+  /** Takes the next that is to be called. */
+  const nextOf = (connection: string): Entry | undefined => {
+    for (const entry of waiting.get(connection) ?? []) {
+      if (entry.dueAt > now() + soonMs) return entry;
+    }
+    return undefined;
+  };
+  const callNext = async (connection: string): Promise<void> => {
+    const entry = nextOf(connection);
+    if (entry === undefined) return;
+    forget(entry);
+    // It may have ended or been called meanwhile, and comes at its own time if not.
+    await call(entry.delivery).catch(() => undefined);
+  };
 
   const callAll = async (connection: string): Promise<void> => {
     forgetPast();
@@ -81,21 +108,31 @@ export const createWaitingRoom = ({
     while (!isOver() && nextOf(connection) !== undefined) {
       do await sleep(gapMs(), undefined, { signal: closed }).catch(() => undefined);
       while ((!hasRoom() || isBusy()) && !isOver());
-      const next = nextOf(connection);
-      if (next === undefined || isOver()) return;
-      byKey.delete(next[0]);
-      // It may have ended or been called meanwhile, and comes at its own time if not.
-      await call(next[1].delivery).catch(() => undefined);
+      if (!isOver()) await callNext(connection);
     }
   };
+
+  const probe = (): void => {
+    const overdue = [...waiting.keys()].filter(isOverdue).slice(0, probesAtOnce);
+    for (const connection of hasRoom() ? overdue : []) void callNext(connection);
+  };
+  const probing = setInterval(probe, probeEveryMs).unref();
+  closed.addEventListener('abort', () => clearInterval(probing), { once: true });
 
   return {
     enter: (connections, delivery, dueAt) => {
       if (byKey.size >= mostKnown) forgetPast();
-      if (byKey.size < mostKnown) byKey.set(keyOf(delivery), { connections, delivery, dueAt });
+      if (byKey.size >= mostKnown) return;
+      const entry: Entry = { connections, delivery, dueAt };
+      byKey.set(keyOf(delivery), entry);
+      for (const connection of connections) {
+        const those = waiting.get(connection) ?? new Set();
+        waiting.set(connection, those.add(entry));
+      }
     },
     leave: (delivery) => {
-      byKey.delete(keyOf(delivery));
+      const entry = byKey.get(keyOf(delivery));
+      if (entry !== undefined) forget(entry);
     },
     callBack: (connection) => {
       if (calling.has(connection)) return;

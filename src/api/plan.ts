@@ -27,5 +27,6 @@ export const planBatch = (
       retry: destination.retry,
       attemptMs: attemptMs(destination),
       heartbeatMs,
+      keepMs: destination.keepMs,
     })),
 });

@@ -87,6 +87,11 @@ export interface DestinationDefinition<Settings extends z.ZodObject, Item extend
    */
   classify?: (response: PartnerResponse, items: readonly Item[]) => Verdict | Verdict[] | undefined;
   retry?: Partial<RetryPolicy>;
+  /**
+   * What a pause concerns that the partner asks for: the connection, where it counts by the customer's
+   * account (the default), or all of the destination, where it counts by the sender's.
+   */
+  throttles?: 'connection' | 'destination';
   /** Requests per second, per process, that the partner takes. */
   rate?: { perSecond: number };
   /** Longest wait for one request's answer, in ms; default 10 s, as Segment's. */

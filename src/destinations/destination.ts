@@ -1,4 +1,4 @@
-import type { RetryPolicy } from '../delivery.ts';
+import type { FilterRule, RetryPolicy } from '../delivery.ts';
 import type { Event, EventType } from '../event.ts';
 import type { DestinationType } from './define.ts';
 
@@ -26,6 +26,8 @@ export interface Destination {
   /** Replaces scheme, host and port of every request. */
   endpoint?: string;
   retry: RetryPolicy;
+  /** How long parked events are kept before their batch fails, in ms. */
+  keepMs: number;
   /** Requests per second in one process; absent: as fast as the partner answers. */
   ratePerSecond?: number;
   /** Longest wait for one request's answer, in ms. */
@@ -68,16 +70,24 @@ export const allowedByIntegrations = (
   return all;
 };
 
+/** The connection that an event of a source goes by at a destination, or why it goes by none. */
+export const routeOrRule = (
+  destination: Destination,
+  event: Event,
+  source: string,
+): Connection | Exclude<FilterRule, 'mapper'> => {
+  const connection = connectionOf(destination, source);
+  if (connection === undefined) return 'source';
+  if (!connection.events.has(event.type)) return 'type';
+  return allowedByIntegrations(event.integrations, destination) ? connection : 'integrations';
+};
+
 /** The connection that an event of a source goes by at a destination; undefined: filtered. */
 export const route = (
   destination: Destination,
   event: Event,
   source: string,
 ): Connection | undefined => {
-  const connection = connectionOf(destination, source);
-  return connection !== undefined &&
-    connection.events.has(event.type) &&
-    allowedByIntegrations(event.integrations, destination)
-    ? connection
-    : undefined;
+  const found = routeOrRule(destination, event, source);
+  return typeof found === 'string' ? undefined : found;
 };

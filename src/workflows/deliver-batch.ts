@@ -1,6 +1,7 @@
 import {
   ActivityFailure,
-  condition,
+  ApplicationFailure,
+  defineQuery,
   isCancellation,
   proxyActivities,
   setHandler,
@@ -8,37 +9,32 @@ import {
   upsertSearchAttributes,
 } from '@temporalio/workflow';
 import {
+  abandonSignal,
   addReceipt,
   boundedNames,
+  countRanges,
+  deliveriesQuery,
   destinationQueue,
   emptyReceipt,
   redriveSignal,
   type BatchReceipt,
-  type DeliverInput,
+  type BatchState,
   type DeliveryActivities,
   type Plan,
   type PlannedDelivery,
-  type Progress,
   type Receipt,
   type Unsettled,
+  type UnsettledState,
 } from '../delivery.ts';
+import { createParking, type Parked } from './parking.ts';
+import { abandonment, expiredWords, partsSummary } from './words.ts';
 
-/** Names of destinations or connections to send again; none: all that are parked. */
-const redrive = defineSignal<[names?: unknown]>(redriveSignal);
+const redrive = defineSignal<[choice?: unknown]>(redriveSignal);
+const abandon = defineSignal<[choice?: unknown]>(abandonSignal);
+const deliveries = defineQuery<BatchState>(deliveriesQuery);
 
 const stuckDestinations = { name: 'StuckDestinations', type: 'KEYWORD_LIST' } as const;
 const rejectedEvents = { name: 'RejectedEvents', type: 'INT' } as const;
-
-/**
- * What a redrive names. Anybody can send a signal, with anything in it, and a handler that throws
- * wedges its workflow for good: what is neither absent nor names means nobody, not everybody.
- */
-const namesIn = (given: unknown): 'all' | string[] => {
-  if (given === undefined || given === null) return 'all';
-  const names: unknown[] = Array.isArray(given) ? given : [given];
-  if (names.length === 0) return 'all';
-  return names.filter((name) => typeof name === 'string');
-};
 
 /** Fresh batches go before what is tried again; the server's default lies between the two. */
 const firstPassPriority = 2;
@@ -47,17 +43,10 @@ const continuationPriority = 4;
 /** Beyond so many pending continuations in a batch one of them carries several connections. */
 const mostContinuations = 200;
 
-/** Parts of a delivery that wait, with their events, for an operator's word. */
-interface Parked {
-  destination: string;
-  connections: string[];
-  released: boolean;
-}
-
 const activitiesOf = (
   { destination, retry, attemptMs, heartbeatMs }: PlannedDelivery,
   priorityKey: number,
-  summary?: string,
+  summary: string,
 ) =>
   proxyActivities<DeliveryActivities>({
     taskQueue: destinationQueue(destination),
@@ -70,7 +59,7 @@ const activitiesOf = (
       maximumInterval: retry.maxDelayMs,
     },
     priority: { priorityKey },
-    ...(summary !== undefined && { summary }),
+    summary,
   });
 
 /** One continuation per connection, as far as `most` reaches; the last one carries the rest. */
@@ -80,125 +69,175 @@ const grouped = (unsettled: Unsettled[], most: number): Unsettled[][] =>
     : [...unsettled.slice(0, most - 1).map((part) => [part]), unsettled.slice(most - 1)];
 
 /** What an operator's word gives a parked part: a fresh start under its retry policy. */
-const afresh = ({ connection, events }: Unsettled): Unsettled => ({ connection, events });
+const afresh = ({ connection, events, past }: Unsettled): Unsettled => ({
+  connection,
+  events,
+  ...(past !== undefined && { past }),
+});
+
+/** A batch at one destination. */
+interface Branch {
+  planned: PlannedDelivery;
+  receipt: Receipt;
+  /** What activities are at, or wait to be at again. */
+  underWay: Set<readonly Unsettled[]>;
+  /** What was kept for too long. */
+  expired: Unsettled[];
+}
 
 /**
  * Carries one batch: a delivery to each planned destination, none waiting for another, and ends
  * with their receipts once every event is settled. The batch's events are its second argument,
  * which only activities read.
+ * @throws ApplicationFailure of type `NotDelivered` once all else is settled, where parked events were
+ * kept for too long; its details are the receipt and what was not delivered
  */
 export async function deliverBatch(plan: Plan): Promise<BatchReceipt> {
   const size = plan.bytes === undefined ? {} : { bytes: plan.bytes };
-  const parked = new Set<Parked>();
-  let stuckChanged = false;
-  let unfinished = plan.deliveries.length;
+  const parking = createParking();
+  const branches = plan.deliveries.map((planned): Branch => ({
+    planned,
+    receipt: emptyReceipt(),
+    underWay: new Set(),
+    expired: [],
+  }));
+  let isOver = false;
+  setHandler(redrive, parking.redrive);
+  setHandler(abandon, parking.abandon);
+  setHandler(deliveries, () => stateOf(branches, parking.parked()));
 
-  setHandler(redrive, (given) => {
-    const names = namesIn(given);
-    for (const part of parked) {
-      part.released ||=
-        names === 'all' ||
-        names.includes(part.destination) ||
-        part.connections.some((connection) => names.includes(connection));
-    }
-  });
-
-  const untilRedriven = async (destination: string, connections: string[]): Promise<void> => {
-    const part: Parked = { destination, connections, released: false };
-    parked.add(part);
-    stuckChanged = true;
-    await condition(() => part.released);
-    parked.delete(part);
-    stuckChanged = true;
-  };
-
-  /** Runs one delivery activity; where it fails for good, parks and runs it again when redriven. */
-  const run = async (activities: DeliveryActivities, input: DeliverInput): Promise<Progress> => {
-    for (;;) {
-      try {
-        return await activities.deliver(input);
-      } catch (error) {
-        if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
-        await untilRedriven(
-          input.destination,
-          (input.unsettled ?? []).map(({ connection }) => connection),
-        );
-      }
-    }
-  };
-
-  const settle = async (
-    delivery: PlannedDelivery,
-    unsettled: Unsettled[],
-    receipt: Receipt,
-  ): Promise<void> => {
-    const { destination, retry } = delivery;
-    const summary = unsettled
-      .map(({ connection }) => connection)
-      .slice(0, 3)
-      .join(', ');
-    const activities = activitiesOf(delivery, continuationPriority, summary);
-    let rest = unsettled;
-    while (rest.length > 0) {
-      const due = rest.filter((part) => part.parked === undefined);
-      rest = rest.filter((part) => part.parked !== undefined);
-      if (due.length > 0) {
-        const progress = await run(activities, { destination, retry, ...size, unsettled: due });
-        addReceipt(receipt, progress.receipt);
-        rest.push(...progress.unsettled);
-      } else {
-        await untilRedriven(
-          destination,
-          rest.map(({ connection }) => connection),
-        );
-        rest = rest.map(afresh);
-      }
-    }
-  };
-
-  const deliverTo = async (delivery: PlannedDelivery): Promise<[string, Receipt]> => {
-    const { destination, retry } = delivery;
-    const most = Math.max(1, Math.floor(mostContinuations / plan.deliveries.length));
+  /** Runs one delivery activity; what it fails for good with is parked. */
+  const run = async (
+    { planned, receipt, underWay }: Branch,
+    activities: DeliveryActivities,
+    unsettled: Unsettled[] | undefined,
+  ): Promise<Unsettled[]> => {
+    const { destination, retry } = planned;
+    const parts = unsettled ?? [{ connection: destination, events: [0, plan.events] }];
+    underWay.add(parts);
     try {
-      const first = await run(activitiesOf(delivery, firstPassPriority), {
+      const progress = await activities.deliver({
         destination,
         retry,
         ...size,
+        ...(unsettled !== undefined && { unsettled }),
       });
-      const receipt = emptyReceipt();
-      addReceipt(receipt, first.receipt);
-      await allOrFirstFailure(
-        grouped(first.unsettled, most).map((parts) => settle(delivery, parts, receipt)),
-      );
-      return [destination, receipt];
+      addReceipt(receipt, progress.receipt);
+      return progress.unsettled;
+    } catch (error) {
+      if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
+      const reason = error.cause?.message ?? error.message;
+      return parts.map((part) => ({ ...part, reason, parked: 'failed' }));
     } finally {
-      unfinished -= 1;
+      underWay.delete(parts);
     }
+  };
+
+  /** Parks a part until somebody says what to do with it, or it was kept for too long. */
+  const park = async (branch: Branch, part: Unsettled): Promise<void> => {
+    const { destination, keepMs } = branch.planned;
+    const word = await parking.park(destination, part, keepMs);
+    if (word.kind === 'expired') {
+      branch.expired.push(part);
+    } else if (word.kind === 'abandoned') {
+      const given = abandonment(part, word.reason, Date.now());
+      addReceipt(branch.receipt, { ...emptyReceipt(), abandoned: [given] });
+    } else {
+      await settle(branch, [afresh(part)]);
+    }
+  };
+
+  const settle = async (branch: Branch, parts: Unsettled[]): Promise<void> => {
+    const due = parts.filter(({ parked }) => parked === undefined);
+    const parked = parts.filter((part) => part.parked !== undefined);
+    const goOn = async (): Promise<void> => {
+      const activities = activitiesOf(branch.planned, continuationPriority, partsSummary(due));
+      await settle(branch, await run(branch, activities, due));
+    };
+    await allOrFirstFailure([
+      ...(due.length > 0 ? [goOn()] : []),
+      ...parked.map((part) => park(branch, part)),
+    ]);
+  };
+
+  const deliver = async (branch: Branch): Promise<void> => {
+    const { planned } = branch;
+    const most = Math.max(1, Math.floor(mostContinuations / plan.deliveries.length));
+    const activities = activitiesOf(planned, firstPassPriority, planned.destination);
+    const unsettled = await run(branch, activities, undefined);
+    await allOrFirstFailure(grouped(unsettled, most).map((parts) => settle(branch, parts)));
   };
 
   /** Keeps `StuckDestinations` current: one change of it for all that happens at once. */
   const keepStuckCurrent = async (): Promise<void> => {
-    for (;;) {
-      await condition(() => stuckChanged || unfinished === 0);
-      if (!stuckChanged) return;
-      stuckChanged = false;
-      const parts = [...parked];
+    while (await parking.changed(() => isOver)) {
+      const parts = [
+        ...parking.parked(),
+        ...branches.flatMap(({ planned: { destination }, expired }) =>
+          expired.map((part) => ({ destination, part })),
+        ),
+      ];
       const names = new Set([
         ...parts.map(({ destination }) => destination),
-        ...parts.flatMap(({ connections }) => connections),
+        ...parts.map(({ part }) => part.connection),
       ]);
       upsertSearchAttributes([{ key: stuckDestinations, value: boundedNames(names) }]);
     }
   };
 
-  const [receipts] = await Promise.all([
-    allOrFirstFailure(plan.deliveries.map(deliverTo)),
+  await Promise.all([
+    allOrFirstFailure(branches.map(deliver)).finally(() => {
+      isOver = true;
+    }),
     keepStuckCurrent(),
   ]);
-  const rejected = receipts.reduce((sum, [, receipt]) => sum + receipt.rejected, 0);
+  const receipt: BatchReceipt = {
+    events: plan.events,
+    deliveries: Object.fromEntries(
+      branches.map(({ planned, receipt }) => [planned.destination, receipt]),
+    ),
+  };
+  const rejected = branches.reduce((sum, { receipt }) => sum + receipt.rejected, 0);
   if (rejected > 0) upsertSearchAttributes([{ key: rejectedEvents, value: rejected }]);
-  return { events: plan.events, deliveries: Object.fromEntries(receipts) };
+  const expired = branches.flatMap((branch) => branch.expired);
+  if (expired.length > 0) {
+    throw ApplicationFailure.nonRetryable(expiredWords(expired), 'NotDelivered', receipt, expired);
+  }
+  return receipt;
 }
+
+/** How far each branch has come, as an operator is told. */
+const stateOf = (branches: readonly Branch[], parked: readonly Parked[]): BatchState => {
+  const shown = (part: Unsettled, parkedAt?: number): UnsettledState => {
+    const count = countRanges(part.events);
+    return { ...part, count, ...(parkedAt !== undefined && { parkedAt }) };
+  };
+  return Object.fromEntries(
+    branches.map(({ planned: { destination }, receipt, underWay, expired }) => {
+      const waiting = parked.filter((part) => part.destination === destination);
+      const moving = [...underWay].flat();
+      return [
+        destination,
+        {
+          state:
+            moving.length > 0
+              ? 'under_way'
+              : waiting.length > 0
+                ? 'parked'
+                : expired.length > 0
+                  ? 'expired'
+                  : 'settled',
+          receipt,
+          unsettled: [
+            ...moving.map((part) => shown(part)),
+            ...waiting.map(({ part, parkedAt }) => shown(part, parkedAt)),
+            ...expired.map((part) => shown(part)),
+          ],
+        },
+      ];
+    }),
+  );
+};
 
 /** Waits for all, whatever becomes of each; then fails as the first that failed, if any did. */
 const allOrFirstFailure = async <T>(promises: Promise<T>[]): Promise<T[]> => {

@@ -1,21 +1,44 @@
 import { expect, test } from '@jest/globals';
 import { createConnections, type Connections } from '../../src/activities/connections.ts';
 
-const open = (): { connections: Connections; pass: (ms: number) => void } => {
-  let now = 1_772_618_370_000;
+const start = 1_772_618_370_000;
+const down = { words: '503 down', code: 'unavailable' } as const;
+const throttled = { words: '429', code: 'rate_limited' } as const;
+const origin = 'https://partner.example';
+
+const open = (throttles: 'connection' | 'destination' = 'connection') => {
+  let now = start;
+  const news: string[] = [];
+  const connections = createConnections({
+    requestsAtOnce: 64,
+    throttles,
+    onHealth: ({ scope, name, failure, connections: concerned }) =>
+      news.push(
+        `${scope} ${name} ${failure === undefined ? 'works' : 'fails'}: ${concerned.join(' ')}`,
+      ),
+    now: () => now,
+  });
   return {
-    connections: createConnections(64, () => now),
-    pass: (ms) => {
+    connections,
+    /** What was told since this was last asked for. */
+    news: () => news.splice(0),
+    pass: (ms: number) => {
       now += ms;
+    },
+    /** Sends by a connection, and fails there. */
+    fail: (name: string, failure: Parameters<Connections['failed']>[1] = down, pauseUntil = 0) => {
+      connections.sent(name, origin)(true);
+      connections.failed(name, failure, pauseUntil);
     },
   };
 };
 
 test('one at a time tries a connection that fails, and all may once it works', () => {
-  const { connections, pass } = open();
+  const { connections, pass, news } = open();
   expect(connections.enter('a', false)).toBeDefined();
-  expect(connections.failed('a', '503 down', 0)).toBe(true);
-  expect(connections.failed('a', '503 still', 0)).toBe(false);
+  connections.failed('a', down, 0);
+  connections.failed('a', { ...down, words: '503 still' }, 0);
+  expect(news()).toEqual(['connection a fails: a']);
   expect(connections.enter('a', false)).toBeUndefined(); // so soon
   pass(1_000);
   const { isTry, leave } = connections.enter('a', false)!;
@@ -24,18 +47,83 @@ test('one at a time tries a connection that fails, and all may once it works', (
   leave();
   leave();
   expect(connections.mayEnter('a', false)).toBe(true);
-  expect(connections.failure('a')).toBe('503 still');
+  expect(connections.failure('a')).toEqual({ words: '503 still', code: 'unavailable' });
   expect(connections.enter('b', true)).toBeDefined();
-  const [before, after] = [1_772_618_370_000 - 1, 1_772_618_370_000 + 1_000];
-  expect(connections.recovered('a', before)).toBe(false); // sent before it failed
-  expect(connections.recovered('a', after)).toBe(true);
-  expect(connections.recovered('a', after)).toBe(false);
+  connections.recovered('a', start - 1); // sent before it failed
+  expect(news()).toEqual([]);
+  connections.recovered('a', start + 1_000);
+  connections.recovered('a', start + 1_000);
+  expect(news()).toEqual(['connection a works: a']);
   expect(connections.enter('a', true)).toMatchObject({ isTry: false });
+});
+
+test('several connections that fail at one origin keep the others from it, until one works', () => {
+  const { connections, pass, news, fail } = open();
+  connections.sent('fine', origin)(true);
+  connections.sent('elsewhere', 'https://other.example')(true);
+  for (const name of ['a', 'b']) fail(name);
+  connections.recovered('fine', start);
+  for (const name of ['a', 'b']) fail(name);
+  expect(connections.mayEnter('fine', false)).toBe(true); // success came between
+  fail('c');
+  expect(news().at(-1)).toBe(`origin ${origin} fails: fine a b c`);
+  expect(connections.mayEnter('fine', false)).toBe(false);
+  expect(connections.mayEnter('elsewhere', false)).toBe(true);
+  pass(1_000);
+  const { isTry, leave } = connections.enter('fine', true)!;
+  expect(isTry).toBe(true);
+  expect(connections.enter('a', false)).toBeUndefined();
+  connections.recovered('fine', start + 1_000);
+  leave();
+  expect(news()).toEqual([
+    ...['a', 'b', 'c'].map((name) => `connection ${name} works: ${name}`),
+    `origin ${origin} works: fine a b c`,
+  ]);
+  expect(connections.enter('a', true)).toMatchObject({ isTry: false });
+});
+
+test('accounts that are refused or throttled say nothing of their origin', () => {
+  const { connections, fail } = open();
+  connections.sent('fine', origin)(true);
+  fail('a', throttled, start + 9_000);
+  fail('b', throttled, start + 9_000);
+  fail('c', { words: '401', code: 'refused' });
+  expect(connections.mayEnter('fine', false)).toBe(true);
+});
+
+test('a throttle concerns the connection, or all where the partner counts by the sender', () => {
+  for (const [throttles, others] of [
+    ['connection', true],
+    ['destination', false],
+  ] as const) {
+    const { connections, pass, news, fail } = open(throttles);
+    connections.sent('fine', origin)(true);
+    fail('a', throttled, start + 30_000);
+    pass(29_000);
+    expect(connections.mayEnter('a', false)).toBe(false);
+    expect(connections.mayEnter('fine', false)).toBe(others);
+    pass(1_000);
+    expect(connections.enter('fine', true)).toMatchObject({ isTry: !others });
+    connections.recovered('fine', start + 30_000);
+    if (!others) expect(news().at(-1)).toBe('destination  works: fine a');
+  }
+});
+
+test('a connection is overdue once nobody has tried it for long, but not in a pause', () => {
+  const { connections, pass } = open();
+  expect(connections.isOverdue('a', 10_000)).toBe(false);
+  connections.failed('a', throttled, start + 20_000);
+  pass(25_000);
+  expect(connections.isOverdue('a', 10_000)).toBe(false);
+  pass(5_000);
+  expect(connections.isOverdue('a', 10_000)).toBe(true);
+  connections.enter('a', false);
+  expect(connections.isOverdue('a', 10_000)).toBe(false);
 });
 
 test('first passes leave it to continuations, but not for ever', () => {
   const { connections, pass } = open();
-  connections.failed('a', 'down', 0);
+  connections.failed('a', down, 0);
   pass(5_000);
   expect(connections.mayEnter('a', true)).toBe(false);
   expect(connections.mayEnter('a', false)).toBe(true);
@@ -45,7 +133,7 @@ test('first passes leave it to continuations, but not for ever', () => {
 
 test('nobody tries before the pause is over that the partner asked for', () => {
   const { connections, pass } = open();
-  connections.failed('a', '429', 1_772_618_370_000 + 30_000);
+  connections.failed('a', throttled, start + 30_000);
   pass(29_000);
   expect(connections.mayEnter('a', false)).toBe(false);
   pass(1_000);
@@ -53,28 +141,29 @@ test('nobody tries before the pause is over that the partner asked for', () => {
 });
 
 test('a request that waits far longer than others did is a failure already', () => {
-  const { connections, pass } = open();
-  const answered = connections.sent('a');
+  const { connections, pass, news } = open();
+  const answered = connections.sent('a', origin);
   pass(1_500);
   expect(connections.failure('a')).toBeUndefined();
   pass(1_000);
-  expect(connections.failure('a')).toBe('no answer for 2 s');
+  expect(connections.failure('a')).toEqual({ words: 'no answer for 2 s', code: 'silent' });
   expect([connections.mayEnter('a', true), connections.mayEnter('a', false)]).toEqual([
     false,
     false,
   ]);
-  expect(answered(true)).toBe(true);
+  answered(true);
+  expect(news()).toEqual(['connection a works: a']);
   expect(connections.mayEnter('a', true)).toBe(true);
 });
 
 test('a partner that is slow by habit is not silent', () => {
   const { connections, pass } = open();
   for (let n = 0; n < 20; n++) {
-    const answered = connections.sent('slow');
+    const answered = connections.sent('slow', origin);
     pass(1_800);
     answered(true);
   }
-  connections.sent('slow');
+  connections.sent('slow', origin);
   pass(4_000);
   expect(connections.failure('slow')).toBeUndefined();
   pass(2_000);

@@ -5,7 +5,12 @@ import { eventually } from '../support/eventually.ts';
 const open = ({
   works = () => true,
   hasRoom = () => true,
-}: { works?: () => boolean; hasRoom?: () => boolean } = {}) => {
+  isOverdue = () => false,
+}: {
+  works?: () => boolean;
+  hasRoom?: () => boolean;
+  isOverdue?: (connection: string) => boolean;
+} = {}) => {
   const called: string[] = [];
   const room = createWaitingRoom({
     call: ({ workflowId }) => {
@@ -14,6 +19,7 @@ const open = ({
     },
     gapMs: () => 1,
     works,
+    isOverdue,
     hasRoom,
     closed: new AbortController().signal,
     now: () => 0,
@@ -60,4 +66,20 @@ test('waits for a slot', async () => {
   expect(called).toEqual([]);
   hasRoom = true;
   await eventually(() => expect(called).toEqual(['one']));
+});
+
+test('calls one of those that wait for a connection that nobody tries', async () => {
+  let overdue = 'b';
+  const { called, enter } = open({
+    works: () => false,
+    isOverdue: (connection) => {
+      const is = connection === overdue;
+      if (is) overdue = '';
+      return is;
+    },
+  });
+  enter('one', 'a');
+  enter('two', 'b');
+  enter('three', 'b');
+  await eventually(() => expect(called).toEqual(['two']));
 });

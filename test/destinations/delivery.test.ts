@@ -4,7 +4,8 @@ import { z } from 'zod';
 import { createConnections } from '../../src/activities/connections.ts';
 import { createPace } from '../../src/activities/gates.ts';
 import { openLedger } from '../../src/activities/ledger.ts';
-import { mapPart, sendPart, type Sending } from '../../src/activities/send.ts';
+import { mapPart } from '../../src/activities/map-part.ts';
+import { sendPart, type Sending } from '../../src/activities/send.ts';
 import {
   blocked,
   defineDestination,
@@ -68,7 +69,7 @@ describe('Optimizely', () => {
     );
     expect(receipt).toMatchObject({ delivered: 15, rejected: 1 });
     expect(receipt.rejections).toEqual([
-      { reason: '400 a visitor is malformed', count: 1, messageIds: ['m-7'] },
+      { reason: '400 a visitor is malformed', count: 1, messageIds: ['m-7'], events: [[7, 8]] },
     ]);
     const taken = partner.received.filter((request) => !visitorsOf(request).includes('u-7'));
     expect(taken.flatMap(visitorsOf)).toHaveLength(15);
@@ -112,6 +113,7 @@ describe('Google Analytics 4', () => {
         reason: 'older than the 72 h that Google Analytics 4 takes',
         count: 1,
         messageIds: ['old'],
+        events: [[33, 34]],
       },
     ]);
     const sent = bodies().map(({ client_id, events: { length } }) => `${client_id} ${length}`);
@@ -170,6 +172,7 @@ describe('blocked items', () => {
       shared,
       own: new Map(),
       retry,
+      keepMs: 60_000,
       timeoutMs: 1_000,
     };
     const batch = names.map((event, n) => ({
@@ -179,7 +182,6 @@ describe('blocked items', () => {
     const ledger = openLedger({ destination, batch, from, retry, random: () => 0.5 });
     const sending: Sending = {
       destination,
-      batch,
       http: {
         send: ({ body }) => {
           requests.push(JSON.parse(body) as string[]);
@@ -188,18 +190,22 @@ describe('blocked items', () => {
         },
         close: () => Promise.resolve(),
       },
-      connections: createConnections(1, Date.now),
+      connections: createConnections({
+        requestsAtOnce: 1,
+        throttles: 'connection',
+        onHealth: () => undefined,
+        now: Date.now,
+      }),
       pace: createPace(undefined, Date.now),
       now: Date.now,
       onRequest: () => undefined,
       over: over.signal,
       deadline: Infinity,
       eventBytes: 0,
-      onHealth: () => undefined,
       afterRequest: () => undefined,
     };
     const part = ledger.parts[0]!;
-    await sendPart(part, await mapPart(part, sending), sending);
+    await sendPart(part, await mapPart(part, destination, batch, Date.now), sending, false);
     return { requests, progress: ledger.progress('end') };
   };
 
@@ -221,7 +227,7 @@ describe('blocked items', () => {
     expect(requests).toEqual([['a', 'b', 'c'], ['a', 'b'], ['a'], ['b'], ['c']]);
     expect(progress.unsettled).toEqual([]);
     expect(progress.receipt.rejections).toEqual([
-      { reason: 'no', count: 3, messageIds: ['m-0', 'm-1', 'm-2'] },
+      { reason: 'no', count: 3, messageIds: ['m-0', 'm-1', 'm-2'], events: [[0, 3]] },
     ]);
   });
 

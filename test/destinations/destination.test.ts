@@ -25,6 +25,7 @@ const destination = (given: Partial<Destination> = {}): Destination => ({
   shared,
   own: new Map(),
   retry: { firstDelayMs: 1, factor: 2, maxDelayMs: 1, giveUpAfterMs: 1 },
+  keepMs: 1,
   timeoutMs: 1_000,
   ...given,
 });

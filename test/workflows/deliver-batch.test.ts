@@ -4,7 +4,12 @@ import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import type { WorkflowHandle } from '@temporalio/client';
 import { defineSearchAttributeKey } from '@temporalio/common';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
-import { redriveSignal } from '../../src/delivery.ts';
+import {
+  abandonSignal,
+  deliveriesQuery,
+  redriveSignal,
+  type BatchState,
+} from '../../src/delivery.ts';
 import { trackEvent } from '../support/events.ts';
 import { startPartner, type Partner } from '../support/partner.ts';
 import { openRoad, type DestinationEntry, type Road } from '../support/road.ts';
@@ -57,10 +62,25 @@ const record = async (name: string, batch: WorkflowHandle): Promise<void> => {
 test('delivers to every planned destination, and ends with their receipts', async () => {
   const road = await open([hook('one'), hook('two')]);
   const batch = await road.start(events(3));
-  const receipt = { delivered: 3, rejected: 0, filtered: 0, rejections: [] };
+  const receipt = (name: string) => ({
+    delivered: 3,
+    rejected: 0,
+    filtered: 0,
+    rejections: [],
+    attempts: [
+      {
+        connection: road.name(name),
+        at: expect.any(Number),
+        ms: expect.any(Number),
+        events: 3,
+        status: 200,
+        received: 'yes',
+      },
+    ],
+  });
   expect(await road.receipts(batch)).toEqual({
     events: 3,
-    deliveries: { one: receipt, two: receipt },
+    deliveries: { one: receipt('one'), two: receipt('two') },
   });
   await record('delivered', batch);
 });
@@ -175,7 +195,7 @@ test('a batch that no destination wants is accepted and ends', async () => {
   expect(await road.receipts(batch)).toEqual({ events: 1, deliveries: {} });
 });
 
-test.each([5, null, 'another', { destination: 'one' }, [7], [['one']]])(
+test.each([5, null, 'another', { destination: 'one' }, { names: 5 }, { reasons: ['x'] }, [7]])(
   'a redrive with %j in it wedges nothing',
   async (garbage) => {
     let refused = true;
@@ -201,4 +221,129 @@ test.each(['parked', 'retrying'])('a cancelled batch ends, also one that is %s',
   await batch.cancel();
   await expect(batch.result()).rejects.toMatchObject({ cause: { name: 'CancelledFailure' } });
   expect((await batch.describe()).status.name).toBe('CANCELLED');
+});
+
+const stateOf = (batch: WorkflowHandle): Promise<BatchState> =>
+  batch.query<BatchState>(deliveriesQuery);
+const detailsOf = async (batch: WorkflowHandle): Promise<string> =>
+  (await batch.query<{ currentDetails: string }>('__temporal_workflow_metadata')).currentDetails;
+
+test('a parked part tells what is stuck, since when and with which answers', async () => {
+  partner.script(({ path }) =>
+    path === '/locked' ? { status: 401, body: 'bad key' } : { status: 200 },
+  );
+  const road = await open([hook('locked'), hook('fine')]);
+  const [locked, fine] = [road.name('locked'), road.name('fine')];
+  const batch = await road.start(events(5));
+  await eventually(async () => expect(await stuckOf(batch)).toEqual([locked]));
+  const state = await stateOf(batch);
+  expect(state[fine]).toMatchObject({
+    state: 'settled',
+    receipt: { delivered: 5 },
+    unsettled: [],
+  });
+  const part = {
+    connection: locked,
+    events: [0, 5],
+    count: 5,
+    parked: 'refused',
+    reason: '401 bad key',
+    code: 'refused',
+    attempts: 1,
+  };
+  expect(state[locked]).toMatchObject({
+    state: 'parked',
+    unsettled: [{ ...part, past: [{ status: 401, reason: '401 bad key', received: 'no' }] }],
+  });
+  expect(state[locked]!.unsettled[0]!.parkedAt).toBeGreaterThan(Date.now() - 60_000);
+  const details = await detailsOf(batch);
+  expect(details).toMatch(new RegExp(`\\*\\*${locked}\\*\\*: 5 events parked since 20`));
+  expect(details).toMatch(/1 attempt in a row/);
+  expect(details).toMatch(/401 bad key; the partner certainly has none of them/);
+  partner.script(() => ({ status: 200 }));
+  await batch.signal(redriveSignal, { names: [locked] });
+  await batch.result();
+  expect(await detailsOf(batch)).toBe('Nothing is stuck.');
+});
+
+test('a redrive by reason concerns what failed for it, and nothing else', async () => {
+  let isMended = false;
+  partner.script(({ path }) => {
+    if (isMended) return { status: 200 };
+    return path === '/locked' ? { status: 401 } : { status: 429 };
+  });
+  const retry = { firstDelay: '1s', maxDelay: '1s', giveUpAfter: '1s' };
+  const road = await open([hook('locked'), hook('busy', { retry })]);
+  const batch = await road.start(events(1));
+  const names = [road.name('locked'), road.name('busy')];
+  await eventually(async () => expect(new Set(await stuckOf(batch))).toEqual(new Set(names)));
+  isMended = true;
+  await batch.signal(redriveSignal, { reasons: ['rate_limited'] });
+  await eventually(async () =>
+    expect(await stateOf(batch)).toMatchObject({
+      [names[0]!]: { state: 'parked' },
+      [names[1]!]: { state: 'settled', receipt: { delivered: 1 } },
+    }),
+  );
+  await batch.signal(redriveSignal, { names });
+  expect((await road.receipts(batch)).deliveries).toMatchObject({
+    locked: { delivered: 1 },
+    busy: { delivered: 1, attempts: [{ status: 429, received: 'no' }, {}, { status: 200 }] },
+  });
+});
+
+test('what is abandoned is given up with the words of the one who did, and not without', async () => {
+  partner.script(() => ({ status: 401 }));
+  const road = await open([hook('one'), hook('two')]);
+  const batch = await road.start(events(3));
+  const names = [road.name('one'), road.name('two')];
+  await eventually(async () => expect(new Set(await stuckOf(batch))).toEqual(new Set(names)));
+  await batch.signal(abandonSignal);
+  await batch.signal(abandonSignal, names);
+  await eventually(async () => expect(await detailsOf(batch)).toMatch(/without a reason/));
+  expect(await stuckOf(batch)).toHaveLength(2);
+  await batch.signal(abandonSignal, { names: [names[0]], reason: 'the account is closed' });
+  await eventually(async () => expect(await stuckOf(batch)).toEqual([names[1]]));
+  partner.script(() => ({ status: 200 }));
+  await batch.signal(redriveSignal);
+  const { deliveries } = await road.receipts(batch);
+  expect(deliveries['one']).toMatchObject({
+    delivered: 0,
+    abandoned: [
+      { connection: names[0], reason: 'the account is closed', count: 3, events: [0, 3] },
+    ],
+  });
+  expect(deliveries['two']).toMatchObject({ delivered: 3 });
+  await record('abandoned', batch);
+});
+
+test('a batch whose parked events were kept for too long fails with what was not delivered', async () => {
+  partner.script(({ path }) => (path === '/locked' ? { status: 403 } : { status: 200 }));
+  const road = await open([hook('locked', { retry: { keepFor: '2s' } }), hook('fine')]);
+  const batch = await road.start(events(4));
+  await expect(batch.result()).rejects.toMatchObject({
+    cause: {
+      type: 'NotDelivered',
+      message: expect.stringMatching(
+        `kept for as long as it is: ${road.name('locked')}: 4 events, 403`,
+      ),
+      details: [
+        { events: 4, deliveries: { [road.name('fine')]: { delivered: 4 } } },
+        [{ connection: road.name('locked'), events: [0, 4], parked: 'refused' }],
+      ],
+    },
+  });
+  expect(await stuckOf(batch)).toEqual([road.name('locked')]);
+  expect(await stateOf(batch)).toMatchObject({ [road.name('locked')]: { state: 'expired' } });
+  await record('expired', batch);
+});
+
+test('words of a partner that are long or not ASCII break no workflow', async () => {
+  partner.script(() => ({ status: 401, body: '閉'.repeat(500) }));
+  const road = await open([hook('one')]);
+  const batch = await road.start(events(1));
+  await eventually(async () => expect(await stuckOf(batch)).toEqual([road.name('one')]));
+  partner.script(() => ({ status: 200 }));
+  await batch.signal(redriveSignal);
+  expect((await road.receipts(batch)).deliveries['one']).toMatchObject({ delivered: 1 });
 });

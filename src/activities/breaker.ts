@@ -1,0 +1,60 @@
+import type { FailureCode } from '../delivery.ts';
+
+/** Why something fails. */
+export interface BreakerFailure {
+  /** The partner's words, masked, or why there were none. */
+  words: string;
+  code: FailureCode;
+}
+
+/**
+ * Closed while something works, and all may use it; open once it fails: then one at a time may, and
+ * now and then, to see whether it works again.
+ */
+export interface Breaker {
+  /** Why it is open; undefined while it is closed. */
+  failure: () => BreakerFailure | undefined;
+  /** @param laterMs for how long more than others this one is to wait */
+  mayEnter: (laterMs: number) => boolean;
+  /** Takes the place of the one that tries, where it is open; to be left when done, once. */
+  enter: () => () => void;
+  /** @param pauseUntil until when nobody may try, in ms since the epoch; 0: it did not say */
+  fail: (failure: BreakerFailure, pauseUntil: number) => void;
+  /** @param sentAt when the request was sent that went well: one older than the last failure says nothing */
+  succeed: (sentAt: number) => void;
+}
+
+/** How long it is left alone between two tries. */
+const betweenTriesMs = 500; // less than any retry delay: whoever failed may be the next to try
+
+/** @param onChange told when it opens, with why, and when it closes */
+export const createBreaker = (
+  now: () => number,
+  onChange: (failure: BreakerFailure | undefined) => void,
+): Breaker => {
+  let open:
+    { failure: BreakerFailure; failedAt: number; notBefore: number; isTried: boolean } | undefined;
+  return {
+    failure: () => open?.failure,
+    mayEnter: (laterMs) =>
+      open === undefined || (!open.isTried && now() >= open.notBefore + laterMs),
+    enter: () => {
+      const tried = open;
+      if (tried !== undefined) tried.isTried = true;
+      return () => {
+        if (tried !== undefined) tried.isTried = false;
+      };
+    },
+    fail: (failure, pauseUntil) => {
+      const wasOpen = open !== undefined;
+      const notBefore = Math.max(now() + betweenTriesMs, pauseUntil, open?.notBefore ?? 0);
+      open = Object.assign(open ?? { isTried: false }, { failure, failedAt: now(), notBefore });
+      if (!wasOpen) onChange(failure);
+    },
+    succeed: (sentAt) => {
+      if (open === undefined || sentAt < open.failedAt) return;
+      open = undefined;
+      onChange(undefined);
+    },
+  };
+};

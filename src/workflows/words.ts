@@ -1,0 +1,96 @@
+import { countRanges, failureCodes, type Abandonment, type Unsettled } from '../delivery.ts';
+import type { Parked } from './parking.ts';
+
+/** The server takes summaries of at most 400 bytes, with what an encryption adds; a task with a longer one fails. */
+const summaryBytes = 200;
+/** And details of at most 20,000. */
+const detailsBytes = 15_000;
+
+const bytesOf = (character: string): number => (character.codePointAt(0)! < 0x80 ? 1 : 4);
+
+/** The longest beginning of a text that takes no more bytes. */
+const cut = (text: string, most: number): string => {
+  let kept = '';
+  let bytes = 0;
+  for (const character of text) {
+    bytes += bytesOf(character);
+    if (bytes > most - 1) return `${kept}…`;
+    kept += character;
+  }
+  return kept;
+};
+
+const time = (at: number): string => new Date(at).toISOString().replace(/\.\d+Z$/, 'Z');
+const counted = (count: number, what: string): string =>
+  `${count} ${what}${count === 1 ? '' : 's'}`;
+
+const whyParked = {
+  refused: 'it was refused: credentials or address have to be mended',
+  spent: 'its retry policy is spent',
+  removed: 'the destination is not configured any more',
+  failed: 'its activity failed for good',
+} as const;
+
+/** What a timer or an activity is about, in one line. */
+const partSummary = ({ connection, events, reason }: Unsettled): string =>
+  cut(
+    `${connection}: ${counted(countRanges(events), 'event')}${reason === undefined ? '' : `, ${reason}`}`,
+    summaryBytes,
+  );
+
+/** The same of several. */
+export const partsSummary = (parts: readonly Unsettled[]): string =>
+  cut(parts.slice(0, 3).map(partSummary).join('; '), summaryBytes);
+
+export const parkedSummary = ({ part }: Parked): string =>
+  cut(`parked: ${partSummary(part)}`, summaryBytes);
+
+const parkedWords = ({ part, parkedAt }: Parked): string => {
+  const { connection, events, parked = 'failed', since, attempts, reason, past = [] } = part;
+  const tried =
+    since === undefined
+      ? ''
+      : ` Failing since ${time(since)}, ${counted(attempts ?? 0, 'attempt')} in a row.`;
+  const answers = past.map(
+    ({ at, status, reason: words = 'taken', received }) =>
+      `  - ${time(at)}: ${typeof status === 'number' ? words : `${words} (${failureCodes[status]})`}; ` +
+      {
+        no: 'the partner certainly has none of them',
+        yes: 'the partner certainly has them',
+        maybe: 'the partner may have them',
+      }[received],
+  );
+  return [
+    `- **${connection}**: ${counted(countRanges(events), 'event')} parked since ${time(parkedAt)}, as ${whyParked[parked]}.${tried}`,
+    ...(answers.length === 0 && reason !== undefined ? [`  - last: ${reason}`] : answers),
+  ].join('\n');
+};
+
+/** What the Web UI shows of a batch, in Markdown: what is stuck, since when, and what can be done. */
+export const stuckDetails = (parked: readonly Parked[], remark: string | undefined): string => {
+  const about = remark === undefined ? [] : [`\n${remark}`];
+  if (parked.length === 0) return ['Nothing is stuck.', ...about].join('\n');
+  const end = [
+    '\nOnce the cause is mended, the signal `redrive` sends all of it again; with ' +
+      '`["destination"]` or `["destination/source"]` only that. The signal `abandon` with ' +
+      '`{"names": […], "reason": "why"}` gives it up.',
+    ...about,
+  ].join('\n');
+  return `${cut(parked.map(parkedWords).join('\n'), detailsBytes - end.length)}\n${end}`;
+};
+
+/** Why a batch fails in the end. */
+export const expiredWords = (expired: readonly Unsettled[]): string =>
+  cut(
+    `Not delivered, and kept for as long as it is: ${expired.map(partSummary).join('; ')}`,
+    2_000,
+  );
+
+/** What an operator gave up of a part. */
+export const abandonment = (part: Unsettled, reason: string, at: number): Abandonment => ({
+  connection: part.connection,
+  reason,
+  at,
+  count: countRanges(part.events),
+  events: part.events,
+});
