@@ -15,12 +15,14 @@ import { watchBacklog } from './temporal/backlog.ts';
 import { createCallBack } from './temporal/call-back.ts';
 import { connect, type TemporalTarget } from './temporal/connect.ts';
 import { dataConverter } from './temporal/data-converter.ts';
-import { createPollerCheck } from './temporal/pollers.ts';
+import { openDestinations } from './temporal/open-destinations.ts';
+import { createPollerCheck, createPollerList } from './temporal/pollers.ts';
 import { installRuntime } from './temporal/runtime.ts';
 import { ensureSearchAttributes } from './temporal/search-attributes.ts';
 import { UserError } from './user-error.ts';
 import { destinationStation } from './workers/destination-station.ts';
 import { createLag } from './workers/lag.ts';
+import { watchRetired } from './workers/retired-watch.ts';
 import { startWorkers, workflowStation } from './workers/worker-set.ts';
 
 /** The parts of the road that a process hosts. */
@@ -84,7 +86,20 @@ export const startService = async (
       ),
     ],
   });
+  const client = new Client({ connection, namespace, dataConverter });
+  const endRetired = parts.workflows
+    ? watchRetired({
+        configured: new Set(config.destinations.map(({ name }) => name)),
+        openDestinations: () => openDestinations(client),
+        pollers: createPollerList({ connection, namespace }),
+        workers,
+        readBatch,
+        log,
+        now: Date.now,
+      })
+    : () => undefined;
   const stopWorkers = async (): Promise<void> => {
+    endRetired();
     await workers.shutdown();
     await connection.close();
   };
@@ -99,7 +114,6 @@ export const startService = async (
           queues: config.destinations.map(({ name }) => destinationQueue(name)),
           observe: lag.observe,
         });
-  const client = new Client({ connection, namespace, dataConverter });
   const coalescer = createCoalescer({
     start: createBatchStarter(client, config.destinations),
     lagMs: lag.ms,

@@ -3,8 +3,7 @@ import type { Choice, FailureCode, Unsettled } from '../delivery.ts';
 import { parkedSummary, stuckDetails } from './words.ts';
 
 /** What ends a part's stay: an operator's word, or that it was kept for as long as it is. */
-type Word =
-  { kind: 'redriven' } | { kind: 'abandoned'; reason: string } | { kind: 'expired' };
+type Word = { kind: 'redriven' } | { kind: 'abandoned'; reason: string } | { kind: 'expired' };
 
 /** A part of a delivery that waits, with its events, for an operator's word. */
 export interface Parked {

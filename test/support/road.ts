@@ -40,6 +40,8 @@ export interface Road {
   receipts: (batch: WorkflowHandle) => Promise<BatchReceipt>;
   /** The checkpoint that a pending delivery's last heartbeat kept. */
   checkpoint: (batch: WorkflowHandle) => Promise<Progress | undefined>;
+  /** Gives the destinations of a road that had none their workers. */
+  attend: () => Promise<void>;
   /** Takes the workers down, as a drain does, and puts others in their place. */
   restartWorkers: () => Promise<void>;
   close: () => Promise<void>;
@@ -73,6 +75,7 @@ export const openRoad = async ({
     address: process.env['TEST_TEMPORAL_ADDRESS']!,
   });
   const client = new Client({ connection, dataConverter });
+  let isAttended = attended;
   const startAll = (): Promise<WorkerSet> =>
     startWorkers({
       connection,
@@ -80,7 +83,7 @@ export const openRoad = async ({
       log,
       stations: [
         workflowStation(workflowBundle, `batches-${unique}`),
-        ...(attended ? config.destinations : []).map((destination) =>
+        ...(isAttended ? config.destinations : []).map((destination) =>
           destinationStation({
             destination,
             readBatch: createBatchReader({
@@ -132,6 +135,11 @@ export const openRoad = async ({
       const { raw } = await batch.describe();
       const data = raw.pendingActivities?.[0]?.heartbeatDetails?.payloads?.[0]?.data;
       return data == null ? undefined : (JSON.parse(Buffer.from(data).toString()) as Progress);
+    },
+    attend: async () => {
+      isAttended = true;
+      await workers.shutdown();
+      workers = await startAll();
     },
     restartWorkers: async () => {
       await workers.shutdown();
