@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { Event, TrackEvent } from '../../src/event.ts';
 import { startPartner, type Partner, type Received } from '../support/partner.ts';
 import { openRoad, type DestinationEntry, type Road } from '../support/road.ts';
-import { trackEvent } from '../support/events.ts';
+import { identifyEvent, trackEvent } from '../support/events.ts';
 import { eventually } from '../support/eventually.ts';
 
 let partner: Partner;
@@ -311,4 +311,97 @@ test('no secret is in a reason, whatever form the partner sends it back in', asy
   expect(words).toContain('***');
   expect(words).not.toContain('project-token-1');
   expect(words).not.toContain(Buffer.from('project-token-1:').toString('base64'));
+});
+
+const past = async (destination: DestinationEntry, count = 1) => {
+  const { start, receipts } = await road([destination]);
+  const { deliveries } = await receipts(await start(events(count)));
+  return Object.values(deliveries)[0]!.attempts!.map(({ status, received, events: sent }) => ({
+    status,
+    received,
+    events: sent,
+  }));
+};
+
+test('each attempt says whether the partner may have the events', async () => {
+  const answers = [{ status: 503 }, 'drop' as const, { status: 429 }, { status: 200 }];
+  partner.script(() => answers.shift() ?? { status: 200 });
+  expect(await past(hook({ retry: fastRetry }))).toEqual([
+    { status: 503, received: 'maybe', events: 1 },
+    { status: 'broken', received: 'maybe', events: 1 },
+    { status: 429, received: 'no', events: 1 },
+    { status: 200, received: 'yes', events: 1 },
+  ]);
+});
+
+test('an attempt that could not connect says that the partner has nothing', async () => {
+  const { url, close } = await startPartner();
+  await close();
+  const { start, checkpoint } = await road([hook({ settings: { url: `${url}/hook` } })]);
+  const batch = await start(events(2));
+  await eventually(async () =>
+    expect((await checkpoint(batch))?.unsettled[0]?.past?.[0]).toMatchObject({
+      status: 'unreachable',
+      received: 'no',
+      reason: 'could not connect (ECONNREFUSED)',
+    }),
+  );
+});
+
+test('while an attempt is under way its checkpoint says that the worker may end in its middle', async () => {
+  let isSilent = true;
+  partner.script(() => (isSilent ? 'hang' : { status: 200 }));
+  const { start, checkpoint, receipts } = await road([hook({ timeout: '3s', retry: fastRetry })]);
+  const batch = await start(events(1));
+  await eventually(async () =>
+    expect((await checkpoint(batch))?.unsettled[0]?.past).toMatchObject([
+      { status: 'lost', received: 'maybe', events: 1 },
+    ]),
+  );
+  isSilent = false;
+  const { deliveries } = await receipts(batch);
+  expect(deliveries['hook']!.attempts).toMatchObject([
+    { status: 'silent', received: 'maybe' },
+    { status: 200, received: 'yes' },
+  ]);
+});
+
+test('filtered events are counted by the rule that keeps them away', async () => {
+  const { startOf, receipts } = await road(
+    [hook({ events: ['track'], sources: ['a'] })],
+    ['a', 'b'],
+  );
+  const batch = await startOf([
+    {
+      source: 'a',
+      events: [
+        trackEvent({ integrations: { All: false } }),
+        identifyEvent({}),
+        trackEvent({ messageId: 'm' }),
+      ],
+    },
+    { source: 'b', events: [trackEvent({})] },
+  ]);
+  expect((await receipts(batch)).deliveries['hook']).toMatchObject({
+    delivered: 1,
+    filtered: 3,
+    filters: [
+      { rule: 'integrations', count: 1, events: [[0, 1]] },
+      { rule: 'type', count: 1, events: [[1, 2]] },
+      { rule: 'source', count: 1, events: [[3, 4]] },
+    ],
+  });
+});
+
+test('when a partner comes back, what waits for it goes within seconds, whatever its delay', async () => {
+  let isDown = true;
+  partner.script(() => (isDown ? { status: 503 } : { status: 200 }));
+  const slow = { firstDelay: '1h', maxDelay: '1h' };
+  const { start, receipts } = await road([hook({ retry: slow })]);
+  const batches = await Promise.all([start(events(1)), start(events(1)), start(events(1))]);
+  await partner.until((received) => received.length >= 1);
+  isDown = false;
+  for (const batch of batches) {
+    expect((await receipts(batch)).deliveries['hook']).toMatchObject({ delivered: 1 });
+  }
 });
