@@ -30,7 +30,14 @@ const collect = (body: JsonObject) => ({
 /** What the shared parts of the built events come to. */
 const jane = { client_id: '0c5f8a3e-1f6b-4f0e-9a41-5a1f8c7d2b60', user_id: 'jane-17' };
 const timestamp_micros = 1_772_618_370_250_000;
-const engagement_time_msec = 1;
+
+/** An event as it is sent, with what every one of them has. */
+const sent = (name: string, params: JsonObject = {}, at = timestamp_micros): JsonObject => ({
+  name,
+  timestamp_micros: at,
+  params: { engagement_time_msec: 1, ...params },
+});
+const ofJane = (...events: JsonObject[]) => collect({ ...jane, events });
 
 const answer = (status: number, body = '', headers = {}): PartnerResponse => ({
   status,
@@ -59,26 +66,18 @@ export const fixture: DestinationFixture = {
       title: 'the events of one person share a request, each with its own time',
       provenance: sending,
       events: [trackEvent(), pageEvent({ timestamp: '2026-03-04T09:59:31.250Z' })],
-      request: collect({
-        ...jane,
-        events: [
+      request: ofJane(
+        sent('Article_Added', { sku: 'G-32', price: 18.99 }),
+        sent(
+          'page_view',
           {
-            name: 'Article_Added',
-            timestamp_micros,
-            params: { engagement_time_msec, sku: 'G-32', price: 18.99 },
+            page_location: 'https://shop.example/offers?p=2',
+            page_referrer: 'https://search.example/',
+            path: '/offers',
           },
-          {
-            name: 'page_view',
-            timestamp_micros: timestamp_micros + 1_000_000,
-            params: {
-              engagement_time_msec,
-              page_location: 'https://shop.example/offers?p=2',
-              page_referrer: 'https://search.example/',
-              path: '/offers',
-            },
-          },
-        ],
-      }),
+          timestamp_micros + 1_000_000,
+        ),
+      ),
     },
     {
       title: 'an unknown visitor is a client alone',
@@ -86,7 +85,7 @@ export const fixture: DestinationFixture = {
       events: [without(trackEvent({ properties: {} }), 'userId')],
       request: collect({
         client_id: jane.client_id,
-        events: [{ name: 'Article_Added', timestamp_micros, params: { engagement_time_msec } }],
+        events: [sent('Article_Added')],
       }),
     },
     {
@@ -96,7 +95,7 @@ export const fixture: DestinationFixture = {
       request: collect({
         client_id: 'jane-17',
         user_id: 'jane-17',
-        events: [{ name: 'Article_Added', timestamp_micros, params: { engagement_time_msec } }],
+        events: [sent('Article_Added')],
       }),
     },
     {
@@ -105,23 +104,14 @@ export const fixture: DestinationFixture = {
       events: [trackEvent({ properties: {}, userId: '0' })],
       request: collect({
         client_id: jane.client_id,
-        events: [{ name: 'Article_Added', timestamp_micros, params: { engagement_time_msec } }],
+        events: [sent('Article_Added')],
       }),
     },
     {
       title: 'nothing has happened after it was received',
       provenance: sending,
       events: [trackEvent({ properties: {}, timestamp: '2026-03-04T10:30:00.000Z' })],
-      request: collect({
-        ...jane,
-        events: [
-          {
-            name: 'Article_Added',
-            timestamp_micros: 1_772_618_372_000_000,
-            params: { engagement_time_msec },
-          },
-        ],
-      }),
+      request: ofJane(sent('Article_Added', {}, 1_772_618_372_000_000)),
     },
     {
       title: 'an order is a purchase, in decimal units',
@@ -154,39 +144,31 @@ export const fixture: DestinationFixture = {
           ],
         }),
       ],
-      request: collect({
-        ...jane,
-        events: [
-          {
-            name: 'purchase',
-            timestamp_micros,
-            params: {
-              engagement_time_msec,
-              transaction_id: '17',
-              value: 27.5,
-              currency: 'EUR',
-              revenue: 25,
-              tax: 2,
-              shipping: 0.5,
-              coupon: 'SPRING',
-              checkout_id: 'c-3',
-              items: [
-                {
-                  item_id: '4711',
-                  item_name: 'Backpack',
-                  item_brand: 'Alp',
-                  item_category: 'Bags',
-                  item_variant: 'blue',
-                  price: 10,
-                  quantity: 2,
-                  index: 1,
-                },
-                { item_id: 'G-33', quantity: 1 },
-              ],
+      request: ofJane(
+        sent('purchase', {
+          transaction_id: '17',
+          value: 27.5,
+          currency: 'EUR',
+          revenue: 25,
+          tax: 2,
+          shipping: 0.5,
+          coupon: 'SPRING',
+          checkout_id: 'c-3',
+          items: [
+            {
+              item_id: '4711',
+              item_name: 'Backpack',
+              item_brand: 'Alp',
+              item_category: 'Bags',
+              item_variant: 'blue',
+              price: 10,
+              quantity: 2,
+              index: 1,
             },
-          },
-        ],
-      }),
+            { item_id: 'G-33', quantity: 1 },
+          ],
+        }),
+      ),
     },
     {
       title: 'an order of many properties keeps what makes it one, and 25 params',
@@ -199,23 +181,15 @@ export const fixture: DestinationFixture = {
           revenue: 25,
         }),
       ],
-      request: collect({
-        ...jane,
-        events: [
-          {
-            name: 'purchase',
-            timestamp_micros,
-            params: {
-              engagement_time_msec,
-              transaction_id: 'o-18',
-              value: 25,
-              currency: 'USD',
-              ...Object.fromEntries(Array.from({ length: 20 }, (_, at) => [`p${at}`, at])),
-              items: [],
-            },
-          },
-        ],
-      }),
+      request: ofJane(
+        sent('purchase', {
+          transaction_id: 'o-18',
+          value: 25,
+          currency: 'USD',
+          ...Object.fromEntries(Array.from({ length: 20 }, (_, at) => [`p${at}`, at])),
+          items: [],
+        }),
+      ),
     },
     {
       title: "a purchase in GA4's own words, whose decorations are not all numbers",
@@ -234,23 +208,15 @@ export const fixture: DestinationFixture = {
           },
         }),
       ],
-      request: collect({
-        ...jane,
-        events: [
-          {
-            name: 'purchase',
-            timestamp_micros,
-            params: {
-              engagement_time_msec,
-              transaction_id: 'o-19',
-              value: 12.5,
-              currency: 'USD',
-              revenue: 8,
-              items: [{ item_id: 'G-32', item_name: 'Backpack', quantity: 2 }],
-            },
-          },
-        ],
-      }),
+      request: ofJane(
+        sent('purchase', {
+          transaction_id: 'o-19',
+          value: 12.5,
+          currency: 'USD',
+          revenue: 8,
+          items: [{ item_id: 'G-32', item_name: 'Backpack', quantity: 2 }],
+        }),
+      ),
     },
     {
       title: 'an order has 200 products at most',
@@ -258,22 +224,14 @@ export const fixture: DestinationFixture = {
         'Event collection limits, https://support.google.com/analytics/answer/9267744',
       ),
       events: [order({ products: Array.from({ length: 201 }, (_, at) => ({ sku: `s-${at}` })) })],
-      request: collect({
-        ...jane,
-        events: [
-          {
-            name: 'purchase',
-            timestamp_micros,
-            params: {
-              engagement_time_msec,
-              transaction_id: 'o-17',
-              value: 27.5,
-              currency: 'USD',
-              items: Array.from({ length: 200 }, (_, at) => ({ item_id: `s-${at}` })),
-            },
-          },
-        ],
-      }),
+      request: ofJane(
+        sent('purchase', {
+          transaction_id: 'o-17',
+          value: 27.5,
+          currency: 'USD',
+          items: Array.from({ length: 200 }, (_, at) => ({ item_id: `s-${at}` })),
+        }),
+      ),
     },
     {
       title: 'what a param cannot be is left out, long texts are cut',
@@ -309,25 +267,18 @@ export const fixture: DestinationFixture = {
           },
         }),
       ],
-      request: collect({
-        ...jane,
-        events: [
-          {
-            name: 'Plan_Changed',
-            timestamp_micros,
-            params: {
-              engagement_time_msec: 1_200,
-              constructor: 'a property like any other',
-              ['n'.repeat(40)]: 1,
-              new_plan: 'plus',
-              isTrial: false,
-              note: 'x'.repeat(100),
-              torn: 'x'.repeat(99),
-              page_title: 't'.repeat(300),
-            },
-          },
-        ],
-      }),
+      request: ofJane(
+        sent('Plan_Changed', {
+          engagement_time_msec: 1_200,
+          constructor: 'a property like any other',
+          ['n'.repeat(40)]: 1,
+          new_plan: 'plus',
+          isTrial: false,
+          note: 'x'.repeat(100),
+          torn: 'x'.repeat(99),
+          page_title: 't'.repeat(300),
+        }),
+      ),
     },
     {
       title: 'a page speaks for itself before its context does',
@@ -341,22 +292,14 @@ export const fixture: DestinationFixture = {
           },
         }),
       ],
-      request: collect({
-        ...jane,
-        events: [
-          {
-            name: 'page_view',
-            timestamp_micros,
-            params: {
-              engagement_time_msec,
-              page_location: `https://b.example/${'b'.repeat(982)}`,
-              page_referrer: `https://c.example/${'c'.repeat(402)}`,
-              page_title: 'A',
-              search: '?a',
-            },
-          },
-        ],
-      }),
+      request: ofJane(
+        sent('page_view', {
+          page_location: `https://b.example/${'b'.repeat(982)}`,
+          page_referrer: `https://c.example/${'c'.repeat(402)}`,
+          page_title: 'A',
+          search: '?a',
+        }),
+      ),
     },
   ],
   unmappable: [

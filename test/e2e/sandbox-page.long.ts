@@ -3,6 +3,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { startChromium, withoutChromium } from '../support/browser.ts';
 import { eventually } from '../support/eventually.ts';
+import { fourDestinations, writeKey } from '../support/four-destinations.ts';
 import { createFolder, startProduct, type Folder, type Product } from '../support/product.ts';
 
 const without = withoutChromium();
@@ -10,7 +11,6 @@ if (without !== undefined) console.warn(`Nothing is tried in a browser: ${withou
 const inBrowser = without === undefined ? test : test.skip;
 const title = (words: string) => (without === undefined ? words : `${words} (${without})`);
 
-const writeKey = 'a-write-key-of-the-test';
 const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
 
 /** One that was free a moment ago: what is sent to the sandbox has to be configured before it runs. */
@@ -34,24 +34,10 @@ beforeAll(async () => {
   if (without !== undefined) return;
   folder = createFolder();
   const port = await freePort();
-  const endpoint = `http://127.0.0.1:${port}`;
-  sandbox = endpoint;
-  const ofGoogle = { measurementId: 'G-TEST000000', apiSecret: 'an-api-secret-of-the-test' };
+  sandbox = `http://127.0.0.1:${port}`;
   const config = folder.config({
-    sources: [{ name: 'website', writeKey }],
-    destinations: [
-      { name: 'ga4', type: 'google-analytics-4', settings: ofGoogle, endpoint },
-      {
-        name: 'mixpanel',
-        type: 'mixpanel',
-        settings: { projectToken: 'a-project-token-of-the-test' },
-        endpoint,
-      },
-      { name: 'optimizely', type: 'optimizely', settings: { accountId: '17' }, endpoint },
-      { name: 'hook', type: 'webhook', settings: { url: `${endpoint}/webhook`, secret } },
-    ],
+    ...fourDestinations(sandbox, { path: '/webhook', secret }),
     sandbox: { port, webhookSecret: secret },
-    network: { allowPrivate: true },
   });
   product = await startProduct(folder, config);
   browser = await startChromium();

@@ -1,5 +1,6 @@
 import { expect } from '@jest/globals';
 import { untilDelivered } from './counters.ts';
+import { fourDestinations, writeKey } from './four-destinations.ts';
 import { startPartner } from './partner.ts';
 import { createFolder, startProduct, temporalPid } from './product.ts';
 
@@ -40,24 +41,7 @@ export const startWithFourPartners = async (): Promise<FourPartners> => {
   const saysNothing = new Set(['/mp/collect', '/v1/events']);
   partner.script(({ path }) => ({ status: saysNothing.has(path.replace(/\?.*/, '')) ? 204 : 200 }));
   const folder = createFolder();
-  const writeKey = 'a-write-key-of-the-test';
-  const endpoint = partner.url;
-  const ofGoogle = { measurementId: 'G-TEST000000', apiSecret: 'an-api-secret-of-the-test' };
-  const config = folder.config({
-    sources: [{ name: 'website', writeKey }],
-    destinations: [
-      { name: 'ga4', type: 'google-analytics-4', settings: ofGoogle, endpoint },
-      {
-        name: 'mixpanel',
-        type: 'mixpanel',
-        settings: { projectToken: 'a-project-token-of-the-test' },
-        endpoint,
-      },
-      { name: 'optimizely', type: 'optimizely', settings: { accountId: '17' }, endpoint },
-      { name: 'hook', type: 'webhook', settings: { url: `${partner.url}/hook` } },
-    ],
-    network: { allowPrivate: true },
-  });
+  const config = folder.config(fourDestinations(partner.url, { path: '/hook' }));
   const product = await startProduct(folder, config);
 
   const all = (): Arrived => {
