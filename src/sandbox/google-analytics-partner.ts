@@ -1,7 +1,7 @@
 import type { JsonObject } from '../event.ts';
 import type { NewArrival } from './arrivals.ts';
 import { createSeen, isObject, readJson, textsOf } from './partner.ts';
-import type { PartnerCall, PlayedPartner } from './partner.ts';
+import type { PartnerCall, PartnerDeps, PlayedPartner } from './partner.ts';
 
 // Written after https://developers.google.com/analytics/devguides/collection/protocol/ga4/reference
 // and …/ga4/sending-events, and independently of the destination type: a mistake there shall show
@@ -98,17 +98,8 @@ const againstRequest = ({ query, body }: PartnerCall, content: unknown): string 
   return isTooMany ? `more than ${mostUserProperties} user properties` : undefined;
 };
 
-/**
- * Plays Google Analytics 4: `/mp/collect` of the Measurement Protocol.
- * @param mostSeen how many purchases it knows again
- */
-export const createGoogleAnalyticsPartner = ({
-  mostSeen,
-  now,
-}: {
-  mostSeen: number;
-  now: () => number;
-}): PlayedPartner => {
+/** Plays Google Analytics 4: `/mp/collect` of the Measurement Protocol; it knows purchases again. */
+export const createGoogleAnalyticsPartner = ({ mostSeen, now }: PartnerDeps): PlayedPartner => {
   const isSeen = createSeen(mostSeen);
   return (call) => {
     const content = readJson(call.body);

@@ -7,6 +7,7 @@ import {
   textsOf,
   type PartnerAnswer,
   type PartnerCall,
+  type PartnerDeps,
   type PlayedPartner,
 } from './partner.ts';
 
@@ -95,17 +96,8 @@ const describe = (path: string, record: unknown): Omit<NewArrival, 'verdict'> =>
   return { kind, name: ids['$distinct_id'] ?? ids['$group_id'] ?? '', ids, content };
 };
 
-/**
- * Plays Mixpanel: `/import` in strict mode, `/engage` and `/groups`.
- * @param mostSeen how many events it knows again
- */
-export const createMixpanelPartner = ({
-  mostSeen,
-  now,
-}: {
-  mostSeen: number;
-  now: () => number;
-}): PlayedPartner => {
+/** Plays Mixpanel: `/import` in strict mode, `/engage` and `/groups`. */
+export const createMixpanelPartner = ({ mostSeen, now }: PartnerDeps): PlayedPartner => {
   const isSeen = createSeen(mostSeen);
   const isRepeated = (record: JsonObject): boolean => {
     const { time, distinct_id, $insert_id } = record['properties'] as JsonObject;

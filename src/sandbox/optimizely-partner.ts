@@ -1,6 +1,13 @@
 import type { JsonObject } from '../event.ts';
 import type { NewArrival } from './arrivals.ts';
-import { createSeen, isObject, readJson, textsOf, type PlayedPartner } from './partner.ts';
+import {
+  createSeen,
+  isObject,
+  readJson,
+  textsOf,
+  type PartnerDeps,
+  type PlayedPartner,
+} from './partner.ts';
 
 // Written after the Event API's specification 1.3.0,
 // https://docs.developers.optimizely.com/experimentation-data/reference/post_events, and
@@ -124,9 +131,10 @@ const told = (visitor: JsonObject): Omit<NewArrival, 'verdict'>[] => {
 /**
  * Plays Optimizely: `/v1/events` of the Event API. With `X-Optimizely-Strict: true` a request with
  * a fault is refused as a whole, without it what is faulty is dropped in silence.
- * @param mostSeen how many events it knows again
  */
-export const createOptimizelyPartner = ({ mostSeen }: { mostSeen: number }): PlayedPartner => {
+export const createOptimizelyPartner = ({
+  mostSeen,
+}: Pick<PartnerDeps, 'mostSeen'>): PlayedPartner => {
   const isSeen = createSeen(mostSeen);
   return ({ headers, body }) => {
     const isStrict = headers['x-optimizely-strict'] === 'true';

@@ -18,6 +18,13 @@ export interface PartnerAnswer {
   arrivals: NewArrival[];
 }
 
+/** What every played partner is given. */
+export interface PartnerDeps {
+  /** How many events it knows again. */
+  mostSeen: number;
+  now: () => number;
+}
+
 export type PlayedPartner = (call: PartnerCall) => PartnerAnswer;
 
 /**

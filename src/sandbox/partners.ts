@@ -2,7 +2,7 @@ import type { PartnerName } from './arrivals.ts';
 import { createGoogleAnalyticsPartner } from './google-analytics-partner.ts';
 import { createMixpanelPartner } from './mixpanel-partner.ts';
 import { createOptimizelyPartner } from './optimizely-partner.ts';
-import type { PlayedPartner } from './partner.ts';
+import type { PartnerDeps, PlayedPartner } from './partner.ts';
 import { createWebhookPartner } from './webhook-partner.ts';
 
 /** The paths that each partner is posted to. A receiver of webhooks takes what is below its own, too. */
@@ -27,17 +27,12 @@ export const partnerAt = (path: string): PartnerName | undefined =>
 /**
  * The partners, each with a memory of its own.
  * @param webhookSecret `whsec_…`; where absent, signatures are not looked at
- * @param mostSeen how many events each of them knows again
  */
 export const createPartners = ({
   webhookSecret,
   mostSeen,
   now,
-}: {
-  webhookSecret: string | undefined;
-  mostSeen: number;
-  now: () => number;
-}): Record<PartnerName, PlayedPartner> => ({
+}: PartnerDeps & { webhookSecret: string | undefined }): Record<PartnerName, PlayedPartner> => ({
   'google-analytics-4': createGoogleAnalyticsPartner({ mostSeen, now }),
   mixpanel: createMixpanelPartner({ mostSeen, now }),
   optimizely: createOptimizelyPartner({ mostSeen }),

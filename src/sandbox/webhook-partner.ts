@@ -1,6 +1,6 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { createSeen, isObject, readJson, textsOf } from './partner.ts';
-import type { PartnerCall, PlayedPartner } from './partner.ts';
+import type { PartnerCall, PartnerDeps, PlayedPartner } from './partner.ts';
 
 /** How far a timestamp may be off, in s; as the libraries of Standard Webhooks have it. */
 const toleranceSeconds = 300;
@@ -35,17 +35,12 @@ const objection = (
 /**
  * Plays a receiver of webhooks.
  * @param secret `whsec_…`; where absent, signatures are not looked at
- * @param mostSeen how many ids it knows again
  */
 export const createWebhookPartner = ({
   secret,
   mostSeen,
   now,
-}: {
-  secret: string | undefined;
-  mostSeen: number;
-  now: () => number;
-}): PlayedPartner => {
+}: PartnerDeps & { secret: string | undefined }): PlayedPartner => {
   const isSeen = createSeen(mostSeen);
   return (call) => {
     const content = readJson(call.body);
