@@ -23,7 +23,8 @@ const compared = async ({
   setup: Setup;
   /** How long the neighbour is bad before it counts: its first failure has to be known. */
   pauseMs: number;
-  goBad: (stack: Stack) => Promise<(() => Promise<Posted>) | undefined>;
+  /** @returns what ends it, where it posts events of its own */
+  goBad: (stack: Stack) => (() => Promise<Posted>) | undefined;
   getBetter: (stack: Stack) => void;
   isBad: (partner: string, group: string) => boolean;
   traffic: (stack: Stack) => Traffic;
@@ -44,7 +45,7 @@ const compared = async ({
     accepted += warm.accepted;
     for (let round = 0; round < 2; round++) {
       await measure(parts.without);
-      const stopBad = await goBad(stack);
+      const stopBad = goBad(stack);
       const first = await stack.clients.open(traffic(stack), perSecond, pauseMs);
       accepted += first.accepted;
       await measure(parts.withBad);
@@ -110,7 +111,7 @@ const destination =
         pauseMs: 6_000,
         goBad: (stack) => {
           stack.behave('bad', behaviour);
-          return Promise.resolve(undefined);
+          return undefined;
         },
         getBetter: (stack) => stack.behave('bad', { kind: 'takes' }),
         isBad: (partner) => partner === 'bad',
@@ -131,7 +132,7 @@ const connection: Scenario['run'] = async ({ seconds }) =>
       pauseMs: 6_000,
       goBad: (stack) => {
         stack.behave(partnerOf('shared', 7), { kind: 'hangs' });
-        return Promise.resolve(undefined);
+        return undefined;
       },
       getBetter: (stack) => stack.behave(partnerOf('shared', 7), { kind: 'takes' }),
       isBad: (partner) => partner === partnerOf('shared', 7),
@@ -150,10 +151,10 @@ const source: Scenario['run'] = async ({ seconds }) =>
         let isOver = false;
         const flood = { writeKeys: ['key-0'], group: 'f', eventsPerRequest: 300, filling: 2_500 };
         const flooding = stack.clients.closed(flood, 8, () => isOver);
-        return Promise.resolve(() => {
+        return () => {
           isOver = true;
           return flooding;
-        });
+        };
       },
       getBetter: () => undefined,
       isBad: (_, group) => group === 'f',

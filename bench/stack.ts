@@ -53,12 +53,9 @@ export interface Stack {
   stop: () => Promise<void>;
 }
 
-const connectionName = (destination: string, source: number): string =>
-  `${destination}.source-${source}`;
-
 /** The partner of a source's own connection. */
 export const partnerOf = (destination: string, source: number): string =>
-  connectionName(destination, source);
+  `${destination}.source-${source}`;
 
 const configOf = (
   { mixpanel = [], webhook = [], sources = 1, ownConnections = false, more = {} }: Setup,
@@ -70,7 +67,7 @@ const configOf = (
     settings: settingsOf(name),
     ...(ownConnections && {
       connections: Object.fromEntries(
-        numbers.map((n) => [`source-${n}`, { settings: settingsOf(connectionName(name, n)) }]),
+        numbers.map((n) => [`source-${n}`, { settings: settingsOf(partnerOf(name, n)) }]),
       ),
     }),
     ...more,
