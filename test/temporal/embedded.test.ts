@@ -25,8 +25,8 @@ import {
 } from '../../src/temporal/embedded.ts';
 import { untilServing } from '../../src/temporal/health.ts';
 import { findTemporalProgram } from '../../src/temporal/program.ts';
-import { UserError } from '../../src/user-error.ts';
 import { eventually } from '../support/eventually.ts';
+import { failure } from '../support/failure.ts';
 import { uniqueName } from '../support/temporal.ts';
 
 const log = createLog('silent');
@@ -72,15 +72,6 @@ const start = async (options: Partial<EmbeddedOptions> = {}): Promise<EmbeddedTe
   });
   servers.push(server);
   return server;
-};
-
-const failure = async (promise: Promise<unknown>): Promise<string> => {
-  const error = await promise.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  expect(error).toBeInstanceOf(UserError);
-  return (error as UserError).message;
 };
 
 const withWorkflows = async <T>(

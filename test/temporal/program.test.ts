@@ -14,7 +14,7 @@ import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { createLog } from '../../src/log.ts';
 import { findTemporalProgram } from '../../src/temporal/program.ts';
 import { downloadName } from '../../src/temporal/program-download.ts';
-import { UserError } from '../../src/user-error.ts';
+import { failure } from '../support/failure.ts';
 
 const good = 'echo "temporal version 1.5.1 (Server 1.29.1, UI 2.42.1)"';
 
@@ -43,15 +43,6 @@ const find = (env: NodeJS.ProcessEnv = {}) =>
     cacheDir: join(base, 'cache'),
     sdkDir: join(base, 'sdk'),
   });
-
-const failure = async (promise: Promise<unknown>): Promise<string> => {
-  const error = await promise.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  expect(error).toBeInstanceOf(UserError);
-  return (error as UserError).message;
-};
 
 /** A `go` that notes each time that it is asked. */
 const fakeGo = (script: string) => program('bin2/go', `echo "$*" >> ${base}/asked\n${script}\n`);

@@ -2,8 +2,8 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { NativeConnection } from '@temporalio/worker';
 import { connect } from '../../src/temporal/connect.ts';
 import { ensureSearchAttributes } from '../../src/temporal/search-attributes.ts';
-import { UserError } from '../../src/user-error.ts';
 import { eventually } from '../support/eventually.ts';
+import { failure } from '../support/failure.ts';
 import { testAddress, uniqueName } from '../support/temporal.ts';
 
 let connection: NativeConnection;
@@ -23,15 +23,6 @@ const newNamespace = async (): Promise<string> => {
     await connection.operatorService.listSearchAttributes({ namespace });
   });
   return namespace;
-};
-
-const failure = async (promise: Promise<unknown>): Promise<string> => {
-  const error = await promise.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  expect(error).toBeInstanceOf(UserError);
-  return (error as UserError).message;
 };
 
 const list = { encoding: Buffer.from('json/plain'), type: Buffer.from('KeywordList') };
