@@ -74,44 +74,58 @@ export const markdown = (results: readonly Result[]): string =>
 const escaped = (text: string): string =>
   text.replace(/[&<>"]/g, (found) => `&#${found.charCodeAt(0)};`);
 
-const rowHeight = 26;
-const labelWidth = 430;
-const barWidth = 360;
+const margin = 16;
+const rowHeight = 24;
+/** Where bars begin, where the bound stands, and where bars are cut off. */
+const [from, bound, end] = [260, 460, 560];
+const chartWidth = 780; // as wide as a page of text: nothing is scaled down
+const [good, bad] = ['#2e7d5b', '#b3402f'];
+
+/** One figure's bar, and what it shows in words; undefined where it has no bound to be shown beside. */
+const bar = (figure: Figure): ((y: number) => string) | undefined => {
+  const { name, value, unit, atLeast, atMost } = figure;
+  const kept = keepsBound(figure);
+  if (kept === undefined || atMost === 0) return undefined;
+  const share = atLeast !== undefined ? atLeast / value : value / atMost!;
+  const width = Math.max(2, share * (bound - from));
+  const isCut = from + width > end;
+  const words = `${`${shown(value)} ${unit}`.trim()} (${boundWords(figure)})${kept ? '' : ' missed'}`;
+  return (y) => {
+    const [top, bottom] = [y - 12, y + 3];
+    const right = isCut ? end : from + width;
+    const tip = isCut ? ` L${end + 8} ${(top + bottom) / 2}` : ''; // it points to where it would end
+    return [
+      `<text x="${from - 10}" y="${y}" text-anchor="end">${escaped(name)}</text>`,
+      `<path d="M${from} ${top} H${right.toFixed(1)}${tip} L${right.toFixed(1)} ${bottom} H${from} Z" fill="${kept ? good : bad}"/>`,
+      `<text x="${end + 20}" y="${y}"${kept ? '' : ` fill="${bad}" font-weight="bold"`}>${escaped(words)}</text>`,
+    ].join('\n');
+  };
+};
 
 /**
  * A chart of how each bounded figure stands to its bound: bars that end left of the line keep it.
  * What must be at least something is shown inverted, so that shorter is better everywhere.
  */
 export const chart = ({ results, machine: on, at }: Report): string => {
-  const rows = results.flatMap(({ name, figures }) =>
-    figures.flatMap((figure) => {
-      const { value, atLeast, atMost } = figure;
-      if (keepsBound(figure) === undefined || atMost === 0) return [];
-      const share = atLeast !== undefined ? atLeast / value : value / atMost!;
-      const words = `${shown(value)} ${figure.unit}`.trim();
-      return [{ label: `${name}: ${figure.name}`, share, words, bound: boundWords(figure) }];
-    }),
-  );
-  const scale = barWidth / 2; // the bound stands in the middle
-  const height = rows.length * rowHeight + 70;
-  const bars = rows.map(({ label, share, words, bound }, row) => {
-    const y = 50 + row * rowHeight;
-    const width = Math.max(2, Math.min(share, 2) * scale);
-    const colour = share <= 1 ? '#2e7d5b' : '#b3402f';
-    return [
-      `<text x="${labelWidth - 10}" y="${y + 14}" text-anchor="end">${escaped(label)}</text>`,
-      `<rect x="${labelWidth}" y="${y}" width="${width.toFixed(1)}" height="18" fill="${colour}"/>`,
-      `<text x="${labelWidth + barWidth + 10}" y="${y + 14}">${escaped(words)} (${escaped(bound)})</text>`,
-    ].join('\n');
+  let y = 64;
+  const parts = results.flatMap(({ title, figures }) => {
+    const bars = figures.flatMap((figure) => bar(figure) ?? []);
+    if (bars.length === 0) return [];
+    y += rowHeight + 4;
+    const heading = `<text x="${margin}" y="${y}" font-weight="bold" stroke="white" stroke-width="4" paint-order="stroke">${escaped(title)}</text>`;
+    return [heading, ...bars.map((draw) => draw((y += rowHeight)))];
   });
-  const middle = labelWidth + scale;
+  const height = y + margin;
+  const line = `x1="${bound}" x2="${bound}" y1="70" y2="${height - 6}"`;
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${labelWidth + barWidth + 200}" height="${height}" font-family="sans-serif" font-size="13">`,
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${chartWidth}" height="${height}" font-family="sans-serif" font-size="13">`,
+    '<title>Each bounded figure beside its bound</title>',
     '<rect width="100%" height="100%" fill="white"/>',
-    `<text x="10" y="20">${escaped(`${on}, ${at.slice(0, 10)}`)}</text>`,
-    `<text x="${middle}" y="40" text-anchor="middle">the bound</text>`,
-    ...bars,
-    `<line x1="${middle}" x2="${middle}" y1="45" y2="${height - 15}" stroke="black" stroke-dasharray="4 3"/>`,
+    `<text x="${margin}" y="24">${escaped(`${on}, ${at.slice(0, 10)}`)}</text>`,
+    `<text x="${margin}" y="42" fill="#555">Shorter is better; what is to be at least so much is shown inverted.</text>`,
+    `<text x="${bound}" y="64" text-anchor="middle">the bound</text>`,
+    `<line ${line} stroke="black" stroke-dasharray="4 3"/>`,
+    ...parts,
     '</svg>',
     '',
   ].join('\n');
