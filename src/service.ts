@@ -16,7 +16,7 @@ import { createCallBack } from './temporal/call-back.ts';
 import { connect, type TemporalTarget } from './temporal/connect.ts';
 import { dataConverter } from './temporal/data-converter.ts';
 import { openDestinations } from './temporal/open-destinations.ts';
-import { createPollerCheck, createPollerList } from './temporal/pollers.ts';
+import { createPollerCheck, createPollerList, type Ailments } from './temporal/pollers.ts';
 import { installRuntime } from './temporal/runtime.ts';
 import { ensureSearchAttributes } from './temporal/search-attributes.ts';
 import { UserError } from './user-error.ts';
@@ -47,6 +47,7 @@ const workflowBundle = resolve(import.meta.dirname, 'workflow-bundle.js');
 /**
  * Runs parts of the road in this process, wired to each other and to Temporal; resolves once all of
  * them work.
+ * @param ofTemporal what is wrong with a Temporal of our own although it answers
  * @throws UserError where Temporal or a port cannot be had
  */
 export const startService = async (
@@ -54,6 +55,7 @@ export const startService = async (
   parts: Parts,
   target: TemporalTarget,
   log: Logger,
+  ofTemporal: () => Ailments = () => [],
 ): Promise<Service> => {
   installRuntime(log);
   const { namespace } = target;
@@ -131,6 +133,7 @@ export const startService = async (
       const found = [
         ...(await ailments()),
         ...workers.ended().map((queue) => `no worker runs for ${queue}`),
+        ...ofTemporal(),
       ];
       return { ok: found.length === 0, ...(found.length > 0 && { ailments: found }) };
     },

@@ -89,6 +89,7 @@ export const startAll = async ({
       { api: { host, port }, workflows: true, destinations: config.destinations },
       target,
       log,
+      embedded?.ailments,
     );
     undo.add(service.stop);
     process.stdout.write(

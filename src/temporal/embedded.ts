@@ -2,6 +2,7 @@ import type { Logger } from '../log.ts';
 import { identityOf, runningProcesses } from '../process-table.ts';
 import { UserError } from '../user-error.ts';
 import { keepRunning } from './keep-running.ts';
+import type { Ailments } from './pollers.ts';
 import { choosePort, type Ports } from './ports.ts';
 import {
   portsIfSame,
@@ -44,6 +45,8 @@ export interface EmbeddedTemporal {
   pid: () => number;
   /** Whether it was found running, left by a process that was killed. */
   adopted: boolean;
+  /** What is wrong with it although it answers, and what to do; empty: nothing. */
+  ailments: () => Ailments;
   /** Resolves, with what to tell the user, when the server has ended and cannot be restarted. */
   lost: Promise<UserError>;
   /** Ends the server; resolves once it is gone. May be called again. */
@@ -51,7 +54,10 @@ export interface EmbeddedTemporal {
 }
 
 const portTries = 5;
-const logCheckMs = 60_000;
+const checkMs = 10_000;
+const databaseIsGone =
+  "the file of Temporal's database was removed or replaced while it runs: what it holds is lost when " +
+  'it ends. Send nothing more, let it deliver what it has, then stop and start again';
 
 /**
  * Starts a Temporal server, or takes over the one that a killed process left on this data directory:
@@ -140,14 +146,24 @@ export const startEmbedded = async (options: EmbeddedOptions): Promise<EmbeddedT
 
   const stopping = new AbortController();
   const running = keepRunning(first, () => start(first.ports), stopping.signal, log);
-  const logCheck = setInterval(place.log.keepSmall, logCheckMs).unref();
+  let isTold = false;
+  const ailments = (): Ailments => {
+    const isGone = place.isDatabaseGone();
+    if (isGone && !isTold) log.error({ file: dbFile }, databaseIsGone);
+    isTold = isGone;
+    return isGone ? [databaseIsGone] : [];
+  };
+  const check = setInterval(() => {
+    place.log.keepSmall();
+    ailments();
+  }, checkMs).unref();
   const stop = async (): Promise<void> => {
     stopping.abort();
-    logCheck.ref(); // a server's end alone does not keep this process waiting
+    check.ref(); // a server's end alone does not keep this process waiting
     const how = dbFile === undefined ? 'at once' : 'in order'; // in memory there is nothing to lose
     if (current !== undefined) await endServer(current, how);
     await running;
-    clearInterval(logCheck);
+    clearInterval(check);
     place.tidy();
   };
 
@@ -158,6 +174,7 @@ export const startEmbedded = async (options: EmbeddedOptions): Promise<EmbeddedT
     ...(uiPort !== undefined && { uiUrl: `http://127.0.0.1:${uiPort}` }),
     pid: () => current?.pid ?? first.pid,
     adopted: adopted !== undefined,
+    ailments,
     lost: new Promise((resolve) => {
       void running.then((error) => {
         if (error !== undefined) resolve(error);

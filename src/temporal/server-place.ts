@@ -1,4 +1,12 @@
-import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -19,6 +27,16 @@ export const runningServer = (directory: string): Partial<Note> => {
   }
 };
 
+/** Tells a file from another that takes its place. */
+const inodeOf = (file: string): string | undefined => {
+  try {
+    const { dev, ino } = statSync(file);
+    return `${dev}:${ino}`;
+  } catch {
+    return undefined;
+  }
+};
+
 /** All that an embedded server has on disk. */
 export interface ServerPlace {
   directory: string;
@@ -36,6 +54,8 @@ export interface ServerPlace {
   prepareDatabase: () => string | undefined;
   /** To be called once a server has served the database. */
   databaseIsMade: () => void;
+  /** Whether the file that is served is no longer where it was. SQLite goes on without it, and tells nobody. */
+  isDatabaseGone: () => boolean;
   /** Removes what is of no use once the server is gone. */
   tidy: () => void;
 }
@@ -46,6 +66,7 @@ export const createServerPlace = (dataDir: string | undefined): ServerPlace => {
   const dbFile = dataDir && join(directory, 'temporal.db');
   const noteFile = noteOf(directory);
   const unfinished = join(directory, 'temporal.db.unfinished');
+  let served: string | undefined;
   return {
     directory,
     ...(dbFile !== undefined && { dbFile }),
@@ -67,7 +88,15 @@ export const createServerPlace = (dataDir: string | undefined): ServerPlace => {
       if (!existsSync(dbFile)) writeFileSync(unfinished, '', { mode: 0o600 });
       return aside;
     },
-    databaseIsMade: () => rmSync(unfinished, { force: true }),
+    databaseIsMade: () => {
+      if (dbFile !== undefined) served = inodeOf(dbFile);
+      rmSync(unfinished, { force: true });
+    },
+    isDatabaseGone: () => {
+      if (dbFile === undefined) return false;
+      const found = inodeOf(dbFile);
+      return found === undefined || found !== served;
+    },
     tidy: () => {
       if (dataDir === undefined) rmSync(directory, { recursive: true, force: true });
       else rmSync(noteFile, { force: true });

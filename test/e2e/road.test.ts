@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { Analytics } from '@segment/analytics-node';
 import { startPartner, type Partner, type Received } from '../support/partner.ts';
 import { createFolder, startProduct, type Folder, type Product } from '../support/product.ts';
@@ -129,4 +131,14 @@ test('no secret is in what it prints or in the history of a batch', async () => 
     expect(inWords).not.toContain(secret);
     expect(product.stderr()).not.toContain(secret);
   }
+});
+
+test('once its data are deleted under it, it is no longer healthy', async () => {
+  rmSync(join(folder.path, 'data'), { recursive: true });
+  const answer = await fetch(`${product.url}/health`);
+  expect(answer.status).toBe(503);
+  expect(await answer.json()).toEqual({
+    ok: false,
+    ailments: [expect.stringMatching(/database was removed or replaced .* stop and start again/)],
+  });
 });

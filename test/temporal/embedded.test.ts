@@ -8,6 +8,7 @@ import {
   readdirSync,
   readFileSync,
   realpathSync,
+  renameSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
@@ -16,6 +17,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { Connection } from '@temporalio/client';
+import { pino } from 'pino';
 import { createLog } from '../../src/log.ts';
 import { identityOf, runningProcesses } from '../../src/process-table.ts';
 import {
@@ -258,6 +260,26 @@ describe('a database', () => {
     await start();
     const names = readdirSync(dataDir).filter((name) => name.includes('unfinished'));
     expect(names).toEqual([expect.stringMatching(/^temporal\.db\.unfinished-\d+$/)]);
+  });
+
+  test.each([
+    ['removed', () => rmSync(join(dataDir, 'temporal.db'))],
+    ['removed with all beside it', () => rmSync(dataDir, { recursive: true })],
+    [
+      'replaced',
+      () => {
+        writeFileSync(join(dataDir, 'other'), '');
+        renameSync(join(dataDir, 'other'), join(dataDir, 'temporal.db'));
+      },
+    ],
+  ])('that is %s under a running server is an ailment, told once in the log', async (_, harm) => {
+    const lines: string[] = [];
+    const server = await start({ log: pino({}, { write: (line) => lines.push(line) }) });
+    expect(server.ailments()).toEqual([]);
+    harm();
+    expect(server.ailments()).toEqual([expect.stringContaining('removed or replaced')]);
+    expect(server.ailments()).toHaveLength(1);
+    expect(lines.filter((line) => line.includes('removed or replaced'))).toHaveLength(1);
   });
 
   test('that is damaged is named', async () => {
