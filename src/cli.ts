@@ -5,6 +5,7 @@ import { destinationTypes } from './destinations/index.ts';
 import { describeTypes } from './describe-types.ts';
 import { createLog, type Logger } from './log.ts';
 import { runUntilSignal } from './run.ts';
+import { createSandbox } from './sandbox/sandbox.ts';
 import { destinationsNamed, startService } from './service.ts';
 import { startAll } from './start.ts';
 import { temporalTarget } from './temporal/connect.ts';
@@ -25,10 +26,10 @@ const withConfig = (command: Command): Command =>
     '--config <file>',
     'configuration (else DISTRIBUTARY_CONFIG, else distributary.yaml here, else a demo)',
   );
-const withAddress = (command: Command): Command =>
+const withAddress = (command: Command, usualPort = 3000): Command =>
   command
     .option('--host <host>', 'address to listen on', '127.0.0.1')
-    .option('--port <number>', 'port to listen on', port, 3000);
+    .option('--port <number>', 'port to listen on', port, usualPort);
 
 /** The commands; what each is given it does with this environment and this log. */
 const createProgram = (env: NodeJS.ProcessEnv, log: Logger): Command => {
@@ -77,6 +78,19 @@ const createProgram = (env: NodeJS.ProcessEnv, log: Logger): Command => {
         );
         log.info({ destinations: destinations.map(({ name }) => name) }, 'the workers run');
         return service;
+      }, log);
+    });
+
+  withAddress(program.command('sandbox'), 3001)
+    .description(
+      'run the partner sandbox alone: it plays the partners, and shows what they received',
+    )
+    .option('--webhook-secret <secret>', 'what webhooks must be signed with (else none has to be)')
+    .action(async (options: { host: string; port: number; webhookSecret?: string }) => {
+      await runUntilSignal(async () => {
+        const { url, close } = await createSandbox({ ...options, log });
+        log.info({ url }, 'the partner sandbox runs');
+        return { stop: close };
       }, log);
     });
 

@@ -610,7 +610,8 @@ describe('the rest', () => {
     await expect(createSandbox({ host: '127.0.0.1', port, log })).rejects.toThrow(
       new UserError(
         `The partner sandbox cannot listen on 127.0.0.1:${port} (EADDRINUSE). ` +
-          'Set another sandbox.port, or SANDBOX_PORT with the demo configuration.',
+          'Name another: sandbox.port in the configuration (SANDBOX_PORT with the demo), ' +
+          'or --port of `distributary sandbox`.',
       ),
     );
     other.close();

@@ -57,7 +57,7 @@ const summary = (arrival: Arrival): Arrival => ({ ...arrival, content: undefined
 
 /**
  * Plays the partners of the demo, and shows on a page what they received.
- * @throws UserError where the port is taken
+ * @throws UserError where the port is taken, or the secret is none
  */
 export const createSandbox = async ({
   host,
@@ -67,6 +67,11 @@ export const createSandbox = async ({
   firstEvent = demoFirstEvent,
   now = Date.now,
 }: SandboxOptions): Promise<{ url: string; close: () => Promise<void> }> => {
+  if (webhookSecret?.startsWith('whsec_') === false) {
+    throw new UserError(
+      "The partner sandbox's webhook secret must be whsec_ and base64, as the webhook's own.",
+    );
+  }
   const arrivals = createArrivals({ most: mostArrivals, mostBytes: mostArrivalBytes, now });
   const partners = createPartners({ webhookSecret, mostSeen, now });
 
@@ -166,7 +171,8 @@ export const createSandbox = async ({
       failed(
         new UserError(
           `The partner sandbox cannot listen on ${host}:${port} (${code ?? 'unknown'}). ` +
-            'Set another sandbox.port, or SANDBOX_PORT with the demo configuration.',
+            'Name another: sandbox.port in the configuration (SANDBOX_PORT with the demo), ' +
+            'or --port of `distributary sandbox`.',
         ),
       );
     });
