@@ -8,6 +8,7 @@ import { destinationTypes } from './destinations/index.ts';
 import { secretKeys, type DestinationType } from './destinations/define.ts';
 import type { Connection, Destination } from './destinations/destination.ts';
 import { eventTypes, type EventType } from './event.ts';
+import { privateAddresses } from './private-addresses.ts';
 import { UserError } from './user-error.ts';
 
 export interface Source {
@@ -250,6 +251,14 @@ export const parseConfig = (text: string, env: NodeJS.ProcessEnv, place: string)
   const resolved = destinations.map((entry, at) =>
     resolveDestination(entry, written[at]!, names, ['destinations', at], report),
   );
+  for (const [at, destination] of network.allowPrivate ? [] : resolved.entries()) {
+    for (const path of privateAddresses(destination)) {
+      report(
+        ['destinations', at, ...path],
+        'is a private, loopback or reserved address: none is reached unless network.allowPrivate is true',
+      );
+    }
+  }
   stopIfAny();
   return Object.freeze({
     sources: Object.freeze(sources),

@@ -71,6 +71,7 @@ describe('a sound configuration', () => {
     const { destinations } = parse({
       sources,
       destinations: [{ ...mixpanel, ...own, retry, events: ['track', 'page'], sources: ['shop'] }],
+      network: { allowPrivate: true },
     });
     expect(destinations[0]).toMatchObject({
       retry: { firstDelayMs: 500, factor: 3, maxDelayMs: 90_000, giveUpAfterMs: 172_800_000 },
@@ -364,6 +365,49 @@ test('no message holds a secret', () => {
   ];
   expect(words.length).toBeGreaterThanOrEqual(8);
   expect(words.join('\n')).not.toContain(hidden);
+});
+
+describe('an address that is not public', () => {
+  const never =
+    'is a private, loopback or reserved address: none is reached unless network.allowPrivate is true';
+  const to = (url: string) => ({ ...webhook, settings: { url } });
+
+  test.each([
+    'http://127.0.0.1:9000/hidden',
+    'http://localhost/hidden',
+    'https://shop.localhost./hidden',
+    'http://2130706433/hidden',
+    'http://[::1]/hidden',
+    'http://[::ffff:10.0.0.1]/hidden',
+    'https://192.168.1.7/hidden',
+    'http://169.254.169.254/hidden',
+  ])('%s is a mistake unless it may be reached, and not quoted', (url) => {
+    expect(mistakesOf(to(url))).toEqual([`destinations[0].settings.url: ${never}`]);
+    const network = { allowPrivate: true };
+    expect(mistakes({ sources, destinations: [to(url)], network })).toEqual([]);
+  });
+
+  test.each(['https://1.1.1.1/', 'https://[2606:4700::1111]/', 'https://localhost.example/'])(
+    '%s is public, or may be',
+    (url) => expect(mistakesOf(to(url))).toEqual([]),
+  );
+
+  test('is found in each place that is sent to', () => {
+    const url = 'http://10.0.0.1/';
+    const inherits = { events: ['track'] };
+    expect(
+      mistakesOf(
+        { ...mixpanel, endpoint: 'http://localhost:9000' },
+        { ...to(url), connections: { shop: inherits } },
+        { ...webhook, name: 'b', connections: { shop: { settings: { url } } } },
+        { ...to(url), name: 'c', endpoint: 'https://proxy.example' }, // in place of it
+      ),
+    ).toEqual([
+      `destinations[0].endpoint: ${never}`,
+      `destinations[1].settings.url: ${never}`,
+      `destinations[2].connections.shop.settings.url: ${never}`,
+    ]);
+  });
 });
 
 describe('finding the file', () => {

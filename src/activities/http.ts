@@ -1,7 +1,7 @@
 import { lookup as resolve, type LookupAddress, type LookupOptions } from 'node:dns';
-import ipaddr from 'ipaddr.js';
 import { Agent, buildConnector, errors, request } from 'undici';
 import type { PartnerRequest, PartnerResponse } from '../destinations/define.ts';
+import { isPrivateAddress, isPublic } from './addresses.ts';
 
 /** Most characters that are read of an answer; what is beyond is not waited for. */
 const answerLimit = 1024 * 1024; // partners list what failed, at some 200 bytes a record
@@ -29,20 +29,6 @@ export interface Http {
 }
 
 class ForbiddenAddress extends Error {}
-
-/** Public by their range, and yet a cloud's own: Azure's platform address. */
-const clouds = new Set(['168.63.129.16']);
-/** IPv4 addresses written as IPv6 in the way that RFC 4291 gave up (2.5.5.1). */
-const ipv4Compatible = ipaddr.IPv6.parseCIDR('::/96');
-
-/** Whether an address is of the public internet, and not of this machine, its network or its cloud. */
-const isPublic = (address: string): boolean => {
-  if (!ipaddr.isValid(address) || clouds.has(address)) return false;
-  const parsed = ipaddr.process(address);
-  return (
-    parsed.range() === 'unicast' && !(parsed.kind() === 'ipv6' && parsed.match(ipv4Compatible))
-  );
-};
 
 const forbid = (host: string, address: string): ForbiddenAddress =>
   new ForbiddenAddress(
@@ -74,7 +60,7 @@ const guardedConnector = (): buildConnector.connector => {
   const connect = buildConnector({ timeout: connectTimeoutMs, lookup: publicLookup });
   return (options, callback) => {
     const host = options.hostname.replace(/^\[|\]$/g, '');
-    if (ipaddr.isValid(host) && !isPublic(host)) callback(forbid(host, host), null);
+    if (isPrivateAddress(host)) callback(forbid(host, host), null);
     else connect(options, callback);
   };
 };
