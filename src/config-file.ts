@@ -137,6 +137,18 @@ const WriteKey = z
   .string()
   .regex(/^[^\s:]{1,256}$/, 'must be 1 to 256 characters without a colon or white space');
 
+/** 32 bytes. 43 characters are all that 32 bytes take in base64 without its padding. */
+const Aes256Key = z
+  .string()
+  .regex(
+    /^(?:[0-9A-Fa-f]{64}|[A-Za-z0-9+/]{43}=?)$/,
+    'must be 32 bytes in base64 or hex; `openssl rand -base64 32` makes them',
+  );
+/** It goes into a header, as it is. */
+const OperatorToken = z
+  .string()
+  .regex(/^[!-~]{16,512}$/, 'must be 16 to 512 ASCII characters without white space');
+
 /** The configuration file, once its variables are filled in. */
 export const ConfigFile = z.strictObject({
   sources: told(
@@ -197,6 +209,41 @@ export const ConfigFile = z.strictObject({
       })
       .optional(),
     'The partner sandbox, which `distributary start` runs. Omitted: none.',
+  ),
+  encryption: told(
+    z
+      .strictObject({
+        keys: told(
+          z
+            .array(
+              z.strictObject({
+                id: told(
+                  Name,
+                  'Unique, and for ever: what the key encrypts names it in plain text.',
+                ),
+                key: Aes256Key.meta({
+                  secret: true,
+                  description: 'For AES-256: 32 bytes in base64 or hex.',
+                }),
+              }),
+            )
+            .min(1, 'must hold at least one key'),
+          'The first encrypts; each decrypts. To rotate, put a new one first and keep the others.',
+        ),
+      })
+      .optional(),
+    'Encrypts all that Temporal stores of events and outcomes. Omitted: it is readable there.',
+  ),
+  operator: told(
+    z
+      .strictObject({
+        token: OperatorToken.meta({
+          secret: true,
+          description: 'Sent as `Authorization: Bearer`, it opens what operators alone may use.',
+        }),
+      })
+      .optional(),
+    'Access for operators from elsewhere. Omitted: none.',
   ),
 });
 export type ConfigFile = z.output<typeof ConfigFile>;

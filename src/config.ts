@@ -1,3 +1,4 @@
+import { createSecretKey } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseDocument } from 'yaml';
@@ -7,6 +8,7 @@ import type { RetryPolicy } from './delivery.ts';
 import { destinationTypes } from './destinations/index.ts';
 import { secretKeys, type DestinationType } from './destinations/define.ts';
 import type { Connection, Destination } from './destinations/destination.ts';
+import type { EncryptionKey } from './encryption.ts';
 import { eventTypes, type EventType } from './event.ts';
 import { privateAddresses } from './private-addresses.ts';
 import { UserError } from './user-error.ts';
@@ -29,6 +31,10 @@ export interface Config {
   trustProxy: boolean | number;
   /** Where `start` runs the partner sandbox, and what webhooks to it are signed with; absent: nowhere. */
   sandbox?: { port: number; webhookSecret?: string | undefined };
+  /** All that crosses Temporal is encrypted with the first; none: it is readable there. */
+  encryptionKeys: readonly EncryptionKey[];
+  /** Lets operators in from elsewhere; absent: nobody. */
+  operator?: { token: string };
 }
 
 const defaultRetry: RetryPolicy = {
@@ -185,6 +191,11 @@ const resolveDestination = (
   };
 };
 
+const encryptionKey = ({ id, key }: { id: string; key: string }): EncryptionKey => ({
+  id,
+  key: createSecretKey(Buffer.from(key, key.length === 64 ? 'hex' : 'base64')),
+});
+
 const reportRepeats = (names: readonly string[], path: (at: number) => Path, report: Report) => {
   for (const [at, name] of names.entries()) {
     if (names.indexOf(name) !== at) report(path(at), 'is used twice: it must be unique');
@@ -230,7 +241,7 @@ export const parseConfig = (text: string, env: NodeJS.ProcessEnv, place: string)
   reportIssues(file.error, [], report);
   stopIfAny();
 
-  const { sources, destinations, network, sandbox } = file.data!;
+  const { sources, destinations, network, sandbox, encryption, operator } = file.data!;
   reportRepeats(
     sources.map(({ name }) => name),
     (at) => ['sources', at, 'name'],
@@ -244,6 +255,11 @@ export const parseConfig = (text: string, env: NodeJS.ProcessEnv, place: string)
   reportRepeats(
     destinations.map(({ name }) => name),
     (at) => ['destinations', at, 'name'],
+    report,
+  );
+  reportRepeats(
+    (encryption?.keys ?? []).map(({ id }) => id),
+    (at) => ['encryption', 'keys', at, 'id'],
     report,
   );
   const names = new Set(sources.map(({ name }) => name));
@@ -266,6 +282,8 @@ export const parseConfig = (text: string, env: NodeJS.ProcessEnv, place: string)
     allowPrivate: network.allowPrivate,
     trustProxy: network.trustProxy,
     ...(sandbox !== undefined && { sandbox }),
+    encryptionKeys: Object.freeze((encryption?.keys ?? []).map(encryptionKey)),
+    ...(operator !== undefined && { operator }),
   });
 };
 

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { inspect } from 'node:util';
 import { stringify } from 'yaml';
 import { loadConfig, parseConfig, type Config } from '../src/config.ts';
 import { UserError } from '../src/user-error.ts';
@@ -42,7 +43,12 @@ const mistakesOf = (...destinations: JsonObject[]): string[] => mistakes({ sourc
 describe('a sound configuration', () => {
   test('has the defaults of the platform and of the type', () => {
     const { destinations, ...rest } = parse({ sources, destinations: [mixpanel, webhook] });
-    expect(rest).toEqual({ sources, allowPrivate: false, trustProxy: false });
+    expect(rest).toEqual({
+      sources,
+      allowPrivate: false,
+      trustProxy: false,
+      encryptionKeys: [],
+    });
     expect(destinations).toMatchObject([
       {
         name: 'mixpanel',
@@ -63,6 +69,20 @@ describe('a sound configuration', () => {
     for (const key of ['endpoint', 'ratePerSecond', 'sources']) {
       expect(destinations[0]).not.toHaveProperty(key);
     }
+  });
+
+  test('may have keys, in hex or base64, that no log prints', () => {
+    const bytes = Buffer.from(Array.from({ length: 32 }, (_, at) => at * 8 + 3));
+    const base64 = bytes.toString('base64');
+    const written = [bytes.toString('hex'), base64, base64.replace('=', '')];
+    const { encryptionKeys } = parse({
+      sources,
+      encryption: { keys: written.map((key, at) => ({ id: `k${at}`, key })) },
+    });
+    expect(encryptionKeys.map(({ id }) => id)).toEqual(['k0', 'k1', 'k2']);
+    for (const { key } of encryptionKeys) expect(key.export()).toEqual(bytes);
+    const printed = inspect(encryptionKeys, { depth: 9 }) + JSON.stringify(encryptionKeys);
+    for (const secret of written) expect(printed).not.toContain(secret);
   });
 
   test('may override all that is policy', () => {
@@ -213,6 +233,39 @@ describe('mistakes, each with its place', () => {
     for (const writeKey of ['a:b', 'a b', '']) {
       expect(mistakes({ sources: [{ name: 'website', writeKey }] })).toEqual([
         'sources[0].writeKey: must be 1 to 256 characters without a colon or white space',
+      ]);
+    }
+  });
+
+  test('in what encrypts, without a word of it', () => {
+    const id = 'k1';
+    const short = '00ff'.repeat(15);
+    expect(mistakes({ sources, encryption: { keys: [] } })).toEqual([
+      'encryption.keys: must hold at least one key',
+    ]);
+    for (const key of [short, `${short}zzzz`, '', 'A'.repeat(42), 'A'.repeat(45)]) {
+      expect(mistakes({ sources, encryption: { keys: [{ id, key }] } })).toEqual([
+        'encryption.keys[0].key: must be 32 bytes in base64 or hex; `openssl rand -base64 32` makes them',
+      ]);
+    }
+    const key = 'A'.repeat(43);
+    expect(
+      mistakes({
+        sources,
+        encryption: {
+          keys: [
+            { id, key },
+            { id, key },
+          ],
+        },
+      }),
+    ).toEqual(['encryption.keys[1].id: is used twice: it must be unique']);
+  });
+
+  test('in an operator token that is easily guessed or no header carries', () => {
+    for (const token of ['fifteen-letters', 'sixteen letters!', '']) {
+      expect(mistakes({ sources, operator: { token } })).toEqual([
+        'operator.token: must be 16 to 512 ASCII characters without white space',
       ]);
     }
   });
