@@ -23,6 +23,7 @@ const made = [
   ...readdirSync(join(dist, 'workflows')).map((file) => join(dist, 'workflows', file)),
   join(dist, 'delivery.js'),
   join(dist, 'temporal', 'payload-converter.js'),
+  join(dist, 'temporal', 'sandbox-failure-converter.js'),
   join(root, 'package-lock.json'),
 ];
 const newest = Math.max(...made.map((file) => statSync(file).mtimeMs));
@@ -31,6 +32,7 @@ if (!existsSync(bundle) || statSync(bundle).mtimeMs < newest) {
   const { code } = await bundleWorkflowCode({
     workflowsPath: join(dist, 'workflows', 'index.js'),
     payloadConverterPath: join(dist, 'temporal', 'payload-converter.js'),
+    failureConverterPath: join(dist, 'temporal', 'sandbox-failure-converter.js'),
     logger: {
       log() {},
       trace() {},

@@ -14,7 +14,7 @@ import { createMetrics } from './metrics.ts';
 import { watchBacklog } from './temporal/backlog.ts';
 import { createCallBack } from './temporal/call-back.ts';
 import { connect, type TemporalTarget } from './temporal/connect.ts';
-import { dataConverter } from './temporal/data-converter.ts';
+import { createDataConverter } from './temporal/data-converter.ts';
 import { openDestinations } from './temporal/open-destinations.ts';
 import { createPollerCheck, createPollerList, type Ailments } from './temporal/pollers.ts';
 import { installRuntime } from './temporal/runtime.ts';
@@ -63,14 +63,17 @@ export const startService = async (
   await ensureSearchAttributes(connection, namespace);
   const { workflowService } = connection;
 
+  const keys = config.encryptionKeys;
+  const dataConverter = createDataConverter(keys);
   const metrics = createMetrics();
   const lag = createLag(Date.now);
-  const readBatch = createBatchReader({ workflowService, namespace, keptBytes });
+  const readBatch = createBatchReader({ workflowService, namespace, keys, keptBytes });
   const turn = createTurns(lag.observeHeavy, Date.now);
   const callBack = createCallBack(workflowService, namespace);
   const workers = await startWorkers({
     connection,
     namespace,
+    dataConverter,
     log,
     stations: [
       ...(parts.workflows ? [workflowStation(workflowBundle)] : []),
@@ -117,7 +120,7 @@ export const startService = async (
           observe: lag.observe,
         });
   const coalescer = createCoalescer({
-    start: createBatchStarter(client, config.destinations),
+    start: createBatchStarter(client, config),
     lagMs: lag.ms,
     heavyLagMs: lag.heavyMs,
     metrics: metrics.batches,

@@ -1,4 +1,5 @@
 import type { WorkflowService } from '@temporalio/client';
+import type { EncryptionKey } from '../encryption.ts';
 import type { BatchedEvent } from '../temporal/events-encoding.ts';
 import { decodeEvents } from '../temporal/events-encoding.ts';
 import type { BatchRun } from './attempt.ts';
@@ -9,15 +10,18 @@ const eventsArgument = 1;
 /**
  * Reads a batch's events from its workflow's first history event, and keeps the last ones, so that
  * the destinations of one process read and decode a batch once.
+ * @param keys decrypt them
  * @param keptBytes most bytes of JSON text kept; what is in use stays in memory besides
  */
 export const createBatchReader = ({
   workflowService,
   namespace,
+  keys,
   keptBytes,
 }: {
   workflowService: Pick<WorkflowService, 'getWorkflowExecutionHistory'>;
   namespace: string;
+  keys: readonly EncryptionKey[];
   keptBytes: number;
 }): ((run: BatchRun) => Promise<readonly BatchedEvent[]>) => {
   const kept = new Map<string, { events: Promise<readonly BatchedEvent[]>; bytes: number }>();
@@ -37,7 +41,7 @@ export const createBatchReader = ({
     const started = history?.events?.[0]?.workflowExecutionStartedEventAttributes;
     const payload = started?.input?.payloads?.[eventsArgument];
     if (payload?.data == null) throw new Error(`The workflow ${workflowId} holds no events`);
-    const { events, size } = await decodeEvents(payload.data);
+    const { events, size } = await decodeEvents(payload.data, keys);
     const entry = kept.get(runId);
     if (entry !== undefined) {
       entry.bytes = size;

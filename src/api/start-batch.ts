@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { WorkflowExecutionAlreadyStartedError, type Client } from '@temporalio/client';
 import { defineSearchAttributeKey, TypedSearchAttributes } from '@temporalio/common';
 import { batchQueue, batchWorkflow, boundedNames } from '../delivery.ts';
-import type { Destination } from '../destinations/destination.ts';
+import type { Config } from '../config.ts';
 import { encodeEvents, type SourceEvents } from '../temporal/events-encoding.ts';
 import { planBatch } from './plan.ts';
 
@@ -30,9 +30,13 @@ export type StartBatch = (parts: readonly SourceEvents[]) => Promise<string>;
  * Temporal can hand over the first workflow task with the answer (eager start)
  */
 export const createBatchStarter =
-  (client: Client, destinations: readonly Destination[], taskQueue = batchQueue): StartBatch =>
+  (
+    client: Client,
+    { destinations, encryptionKeys }: Pick<Config, 'destinations' | 'encryptionKeys'>,
+    taskQueue = batchQueue,
+  ): StartBatch =>
   async (parts) => {
-    const events = await encodeEvents(parts);
+    const events = await encodeEvents(parts, encryptionKeys);
     if (events.bytes.length > largestPayload) {
       throw new BatchTooLarge(
         `${events.bytes.length} bytes, compressed, are more than Temporal takes`,

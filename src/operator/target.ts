@@ -10,7 +10,7 @@ import {
   temporalTarget,
   type TemporalTarget,
 } from '../temporal/connect.ts';
-import { dataConverter } from '../temporal/data-converter.ts';
+import { createDataConverter } from '../temporal/data-converter.ts';
 import { installRuntime } from '../temporal/runtime.ts';
 import { runningServer } from '../temporal/server-place.ts';
 
@@ -43,7 +43,7 @@ const operatorTarget = (env: NodeJS.ProcessEnv, dataDir: string): TemporalTarget
  * @throws UserError where it does not answer
  */
 export const connectOperator = async (
-  _config: Config,
+  { encryptionKeys }: Config,
   env: NodeJS.ProcessEnv,
   dataDir: string,
   log: Logger,
@@ -52,6 +52,7 @@ export const connectOperator = async (
   const target = operatorTarget(env, dataDir);
   const connection = await connect(target);
   const { namespace } = target;
+  const dataConverter = createDataConverter(encryptionKeys);
   const client = new Client({ connection, namespace, dataConverter });
   return { client, connection, namespace, close: () => connection.close() };
 };

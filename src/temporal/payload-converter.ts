@@ -22,7 +22,14 @@ export class EncodedEvents {
   }
 }
 
+/** The first byte of events that are encrypted (temporal/events-encoding.ts). */
+export const sealedEvents = 2;
+
 const utf8 = new TextEncoder();
+let sealedSeen = false;
+
+/** In the workflow sandbox: whether the workflow's own events are encrypted. */
+export const hasSealedEvents = (): boolean => sealedSeen;
 
 class EventsPayloadConverter implements PayloadConverterWithEncoding {
   readonly encodingType = eventsEncoding;
@@ -35,7 +42,9 @@ class EventsPayloadConverter implements PayloadConverterWithEncoding {
 
   // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- the SDK's signature
   fromPayload<T>(payload: Payload): T {
-    return new EncodedEvents(payload.data ?? new Uint8Array()) as T;
+    const events = new EncodedEvents(payload.data ?? new Uint8Array());
+    sealedSeen ||= events.bytes[0] === sealedEvents;
+    return events as T;
   }
 }
 

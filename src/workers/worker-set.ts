@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { DataConverter } from '@temporalio/common';
 import { Worker, type NativeConnection, type WorkerOptions } from '@temporalio/worker';
 import { batchQueue } from '../delivery.ts';
 import type { Logger } from '../log.ts';
-import { dataConverter } from '../temporal/data-converter.ts';
 
 /** A task queue that this process works on, with what its worker is made of. */
 export interface Station {
@@ -54,11 +54,13 @@ interface Running {
 export const startWorkers = async ({
   connection,
   namespace,
+  dataConverter,
   stations,
   log,
 }: {
   connection: NativeConnection;
   namespace: string;
+  dataConverter: DataConverter;
   stations: readonly Station[];
   log: Logger;
 }): Promise<WorkerSet> => {

@@ -7,11 +7,13 @@ import { createTurns } from '../../src/activities/turns.ts';
 import { createBatchStarter } from '../../src/api/start-batch.ts';
 import { parseConfig, type Config } from '../../src/config.ts';
 import type { BatchReceipt, Progress } from '../../src/delivery.ts';
+import type { EncryptionKey } from '../../src/encryption.ts';
 import type { Event } from '../../src/event.ts';
 import { createLog } from '../../src/log.ts';
 import { createMetrics } from '../../src/metrics.ts';
 import { createCallBack } from '../../src/temporal/call-back.ts';
-import { dataConverter } from '../../src/temporal/data-converter.ts';
+import { createDataConverter } from '../../src/temporal/data-converter.ts';
+import { createPayloadCodec } from '../../src/temporal/payload-codec.ts';
 import { destinationStation } from '../../src/workers/destination-station.ts';
 import { createLag } from '../../src/workers/lag.ts';
 import { installRuntime } from '../../src/temporal/runtime.ts';
@@ -42,8 +44,8 @@ export interface Road {
   checkpoint: (batch: WorkflowHandle) => Promise<Progress | undefined>;
   /** Gives the destinations of a road that had none their workers. */
   attend: () => Promise<void>;
-  /** Takes the workers down, as a drain does, and puts others in their place. */
-  restartWorkers: () => Promise<void>;
+  /** Takes the workers down, as a drain does, and puts others in their place; perhaps with other keys. */
+  restartWorkers: (keys?: readonly EncryptionKey[]) => Promise<void>;
   close: () => Promise<void>;
 }
 
@@ -53,12 +55,15 @@ export const openRoad = async ({
   sources = ['website'],
   allowPrivate = true,
   attended = true,
+  keys: encryption = [],
 }: {
   destinations: readonly DestinationEntry[];
   sources?: readonly string[];
   allowPrivate?: boolean;
   /** Whether the destinations have workers. */
   attended?: boolean;
+  /** Of the configuration's `encryption`. */
+  keys?: readonly { id: string; key: string }[];
 }): Promise<Road> => {
   const unique = randomUUID().slice(0, 8);
   const name = (destination: string): string => `${destination}-${unique}`;
@@ -67,6 +72,7 @@ export const openRoad = async ({
       sources: sources.map((source) => ({ name: source, writeKey: `key-of-${source}` })),
       destinations: destinations.map((entry) => ({ ...entry, name: name(entry.name) })),
       network: { allowPrivate },
+      ...(encryption.length > 0 && { encryption: { keys: encryption } }),
     }),
     {},
     'of the test',
@@ -74,12 +80,14 @@ export const openRoad = async ({
   const connection = await NativeConnection.connect({
     address: process.env['TEST_TEMPORAL_ADDRESS']!,
   });
-  const client = new Client({ connection, dataConverter });
+  const keys = config.encryptionKeys;
+  const client = new Client({ connection, dataConverter: createDataConverter(keys) });
   let isAttended = attended;
-  const startAll = (): Promise<WorkerSet> =>
+  const startAll = (known: readonly EncryptionKey[]): Promise<WorkerSet> =>
     startWorkers({
       connection,
       namespace: 'default',
+      dataConverter: createDataConverter(known),
       log,
       stations: [
         workflowStation(workflowBundle, `batches-${unique}`),
@@ -89,6 +97,7 @@ export const openRoad = async ({
             readBatch: createBatchReader({
               workflowService: connection.workflowService,
               namespace: 'default',
+              keys: known,
               keptBytes: 1024 * 1024,
             }),
             callBack: createCallBack(connection.workflowService, 'default'),
@@ -101,8 +110,8 @@ export const openRoad = async ({
         ),
       ],
     });
-  let workers = await startAll();
-  const starter = createBatchStarter(client, config.destinations, `batches-${unique}`);
+  let workers = await startAll(keys);
+  const starter = createBatchStarter(client, config, `batches-${unique}`);
   const startOf: Road['startOf'] = async (parts) =>
     client.workflow.getHandle(
       await starter(
@@ -133,17 +142,19 @@ export const openRoad = async ({
     },
     checkpoint: async (batch) => {
       const { raw } = await batch.describe();
-      const data = raw.pendingActivities?.[0]?.heartbeatDetails?.payloads?.[0]?.data;
-      return data == null ? undefined : (JSON.parse(Buffer.from(data).toString()) as Progress);
+      const kept = raw.pendingActivities?.[0]?.heartbeatDetails?.payloads;
+      if (kept == null) return undefined;
+      const [payload] = await createPayloadCodec(keys).decode(kept);
+      return JSON.parse(Buffer.from(payload!.data!).toString()) as Progress;
     },
     attend: async () => {
       isAttended = true;
       await workers.shutdown();
-      workers = await startAll();
+      workers = await startAll(keys);
     },
-    restartWorkers: async () => {
+    restartWorkers: async (known = keys) => {
       await workers.shutdown();
-      workers = await startAll();
+      workers = await startAll(known);
     },
     close: async () => {
       await workers.shutdown();

@@ -3,6 +3,7 @@ import { NativeConnection } from '@temporalio/worker';
 import { createBatchReader } from '../../src/activities/batch-reader.ts';
 import { deliveriesQuery, redriveSignal, type BatchState } from '../../src/delivery.ts';
 import { createLog } from '../../src/log.ts';
+import { createDataConverter } from '../../src/temporal/data-converter.ts';
 import { createPollerList } from '../../src/temporal/pollers.ts';
 import { watchRetired } from '../../src/workers/retired-watch.ts';
 import { startWorkers } from '../../src/workers/worker-set.ts';
@@ -28,7 +29,13 @@ const open = async () => {
   const connection = await NativeConnection.connect({
     address: process.env['TEST_TEMPORAL_ADDRESS']!,
   });
-  const workers = await startWorkers({ connection, namespace: 'default', stations: [], log });
+  const workers = await startWorkers({
+    connection,
+    namespace: 'default',
+    dataConverter: createDataConverter([]),
+    stations: [],
+    log,
+  });
   const end = watchRetired({
     configured: new Set(['another']),
     openDestinations: () => Promise.resolve(new Set([road.name('gone'), 'another'])),
@@ -37,6 +44,7 @@ const open = async () => {
     readBatch: createBatchReader({
       workflowService: connection.workflowService,
       namespace: 'default',
+      keys: [],
       keptBytes: 1_000,
     }),
     log,

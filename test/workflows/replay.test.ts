@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { DeterminismViolationError } from '@temporalio/workflow';
 import { Worker } from '@temporalio/worker';
-import { dataConverter } from '../../src/temporal/data-converter.ts';
+import { createDataConverter } from '../../src/temporal/data-converter.ts';
 import { workflowBundle } from '../support/road.ts';
 
 // Recorded by test/workflows/deliver-batch.test.ts; a change that breaks one would break batches
@@ -13,7 +13,10 @@ const folder = resolve(import.meta.dirname, 'histories');
 const read = (file: string): Record<string, unknown> =>
   JSON.parse(readFileSync(join(folder, file), 'utf8')) as Record<string, unknown>;
 const replay = (history: unknown): Promise<void> =>
-  Worker.runReplayHistory({ workflowBundle: { codePath: workflowBundle }, dataConverter }, history);
+  Worker.runReplayHistory(
+    { workflowBundle: { codePath: workflowBundle }, dataConverter: createDataConverter([]) },
+    history,
+  );
 
 test.each(readdirSync(folder))('%s replays', async (file) => {
   await expect(replay(read(file))).resolves.toBeUndefined();
