@@ -4,6 +4,7 @@ import { createBatchReader } from './activities/batch-reader.ts';
 import { createTurns } from './activities/turns.ts';
 import { createApi } from './api/app.ts';
 import { createCoalescer } from './api/coalescer.ts';
+import type { Door } from './api/door.ts';
 import { listen } from './api/server.ts';
 import { createBatchStarter } from './api/start-batch.ts';
 import type { Config } from './config.ts';
@@ -28,7 +29,14 @@ import { startWorkers, workflowStation } from './workers/worker-set.ts';
 /** The parts of the road that a process hosts. */
 export interface Parts {
   /** Where the API listens; absent: not here. It needs `workflows` for eager starts. */
-  api?: { host: string; port: number };
+  api?: {
+    host: string;
+    port: number;
+    /** Taken already. */
+    door?: Door;
+    /** The Web UI of our own Temporal: it may have payloads decoded. */
+    uiUrl?: string | undefined;
+  };
   workflows: boolean;
   destinations: readonly Destination[];
 }
@@ -43,6 +51,10 @@ export interface Service {
 /** Most bytes of JSON text of batches that a process keeps for deliveries to come. */
 const keptBytes = 64 * 1024 * 1024;
 const workflowBundle = resolve(import.meta.dirname, 'workflow-bundle.js');
+
+/** A page on loopback goes by either name. */
+const uiOrigins = (url: string | undefined): string[] =>
+  url === undefined ? [] : [url, url.replace('127.0.0.1', 'localhost')];
 
 /**
  * Runs parts of the road in this process, wired to each other and to Temporal; resolves once all of
@@ -143,9 +155,14 @@ export const startService = async (
     metrics,
     log,
     trustProxy: config.trustProxy,
+    codec: {
+      keys,
+      webUi: uiOrigins(parts.api.uiUrl),
+      ...(config.operator !== undefined && { token: config.operator.token }),
+    },
   });
   try {
-    const server = await listen(app, parts.api);
+    const server = parts.api.door?.open(app) ?? (await listen(app, parts.api));
     return {
       url: server.url,
       stop: async () => {

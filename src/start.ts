@@ -1,5 +1,5 @@
 import { isAbsolute, resolve } from 'node:path';
-import { listen } from './api/server.ts';
+import { createDoor } from './api/door.ts';
 import type { Config } from './config.ts';
 import { lockDataDir } from './data-dir.ts';
 import type { Logger } from './log.ts';
@@ -21,6 +21,10 @@ export interface StartOptions {
   env: NodeJS.ProcessEnv;
   log: Logger;
 }
+
+/** An address that listens everywhere is reached, from this machine, on loopback. */
+const hereUrl = (url: string): string =>
+  url.replace('//0.0.0.0:', '//127.0.0.1:').replace('//[::]:', '//[::1]:');
 
 /** Stops what was started, in reverse, however far the start came; what fails to stop holds up no other. */
 const createUndo = (log: Logger) => {
@@ -58,7 +62,8 @@ export const startAll = async ({
   const { writeKey } = config.sources[0]!;
   try {
     // A busy port is told before Temporal is, perhaps for minutes, got and started.
-    await (await listen(() => undefined, { host, port })).close();
+    const door = await createDoor({ host, port });
+    undo.add(door.close);
     let sandboxUrl: string | undefined;
     if (config.sandbox !== undefined) {
       const { webhookSecret } = config.sandbox;
@@ -67,7 +72,7 @@ export const startAll = async ({
         port: config.sandbox.port,
         log,
         ...(webhookSecret !== undefined && { webhookSecret }),
-        ...(port !== 0 && { firstEvent: firstEvent(`http://${host}:${port}`, writeKey) }),
+        firstEvent: firstEvent(door.url, writeKey),
       });
       undo.add(sandbox.close);
       sandboxUrl = sandbox.url;
@@ -80,13 +85,24 @@ export const startAll = async ({
       const lock = lockDataDir(isAbsolute(dataDir) ? dataDir : resolve(dataDir));
       undo.add(lock.release);
       const { path } = await findTemporalProgram({ env, log });
-      embedded = await startEmbedded({ program: path, dataDir: lock.path, ui: true, env, log });
+      embedded = await startEmbedded({
+        program: path,
+        dataDir: lock.path,
+        ui: true,
+        codecEndpoint: `${hereUrl(door.url)}/codec`,
+        env,
+        log,
+      });
       undo.add(embedded.stop);
       target = { address: embedded.address, namespace: 'default' };
     }
     const service = await startService(
       config,
-      { api: { host, port }, workflows: true, destinations: config.destinations },
+      {
+        api: { host, port, door, uiUrl: embedded?.uiUrl },
+        workflows: true,
+        destinations: config.destinations,
+      },
       target,
       log,
       embedded?.ailments,

@@ -6,6 +6,7 @@ import type { Metrics } from '../metrics.ts';
 import { answerErrors } from './answer-error.ts';
 import { createReadBody, type ReadBody } from './body.ts';
 import type { Coalescer } from './coalescer.ts';
+import { addCodecRoutes, type CodecDeps } from './codec-routes.ts';
 import { cors } from './cors.ts';
 import { createDedupe, type Dedupe } from './dedupe.ts';
 import { Refused } from './errors.ts';
@@ -29,6 +30,7 @@ export interface ApiDeps {
   log: Logger;
   /** Whether `X-Forwarded-For` is believed: all of it, or what so many proxies have added. */
   trustProxy?: boolean | number;
+  codec?: CodecDeps;
   dedupe?: Dedupe;
   readBody?: ReadBody;
   /** ms since the epoch. */
@@ -44,6 +46,7 @@ export const createApi = ({
   metrics,
   log,
   trustProxy = false,
+  codec = { keys: [], webUi: [] },
   dedupe = createDedupe(),
   readBody = createReadBody(),
   clock = Date.now,
@@ -73,6 +76,7 @@ export const createApi = ({
   const ingest = createIngest({ coalescer, dedupe, clock, newId, metrics: metrics.api });
   addTrackingRoutes(router, { writeKeys, readBody, coalescer, ingest });
   addSettingsRoute(router, writeKeys);
+  addCodecRoutes(app, router, codec, clock);
   addRoute(router, 'get', ['/health'], async (_request, response) => {
     const state = await health();
     response.status(state.ok ? 200 : 503).json(state);

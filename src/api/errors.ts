@@ -33,6 +33,12 @@ export const apiErrors = {
   event_too_deep: { status: 400, message: 'The event is nested too deeply' },
   not_found: { status: 404, message: 'There is nothing at this path' },
   unknown_source: { status: 404, message: 'No source has this write key' },
+  operators_only: { status: 403, message: 'Operators alone may use this' },
+  invalid_payloads: {
+    status: 400,
+    message: 'The body must be { payloads: [{ metadata, data }] }, with bytes in base64',
+  },
+  undecodable: { status: 422, message: 'The payloads cannot be decoded' },
   method_not_allowed: { status: 405, message: 'The path does not take this method' },
   rate_limited: { status: 429, message: 'The source sends more than its share' },
   overloaded: { status: 503, message: 'Events cannot be taken at the moment' },

@@ -114,6 +114,31 @@ export const apiSchemas = (): JsonObject => ({
     },
     additionalProperties: false,
   },
+  Payloads: {
+    description: "Temporal's payloads, with their bytes in base64.",
+    type: 'object',
+    required: ['payloads'],
+    properties: {
+      payloads: {
+        type: 'array',
+        items: {
+          type: 'object',
+          properties: {
+            metadata: { type: 'object', additionalProperties: { type: 'string' } },
+            data: { type: 'string' },
+          },
+        },
+      },
+    },
+  },
+  CodecSession: {
+    type: 'object',
+    required: ['token', 'origin'],
+    properties: {
+      token: { type: 'string', description: 'The operator token.' },
+      origin: { type: 'string', format: 'uri', description: 'The address of the Web UI.' },
+    },
+  },
   Health: {
     type: 'object',
     required: ['ok'],

@@ -1,4 +1,5 @@
 import type { JsonObject } from '../event.ts';
+import { sessionCookie } from './codec-session.ts';
 import { apiErrors, type ErrorCode } from './errors.ts';
 import { allCodes, apiSchemas, codeSchema, schemaName, schemaRef } from './openapi-schemas.ts';
 import type { Call } from './posted.ts';
@@ -37,7 +38,18 @@ const refusals = (codes: readonly ErrorCode[]): JsonObject =>
 
 /** What any request may be answered with, before its path is looked at. */
 const ofHttp: ErrorCode[] = ['bad_request', 'headers_too_large', 'request_timeout', 'internal'];
-const ofOtherPaths: ErrorCode[] = ['not_found', 'unknown_source', 'method_not_allowed'];
+const ofCodec: ErrorCode[] = ['operators_only', 'invalid_payloads', 'undecodable'];
+const ofOtherPaths: ErrorCode[] = ['not_found', 'unknown_source', 'method_not_allowed', ...ofCodec];
+const bodyRefusals: ErrorCode[] = [
+  ...ofHttp,
+  'invalid_json',
+  'invalid_utf8',
+  'invalid_compression',
+  'unsupported_encoding',
+  'request_too_large',
+  'request_aborted',
+  'overloaded',
+];
 const ofBatches: ErrorCode[] = ['empty_batch', 'too_many_events'];
 const batchRefusals = allCodes.filter((name) => !ofOtherPaths.includes(name));
 const eventRefusals = batchRefusals.filter((name) => !ofBatches.includes(name));
@@ -112,6 +124,20 @@ const gives = (
   },
 });
 
+const translates = (operationId: string, summary: string): JsonObject => ({
+  post: {
+    operationId,
+    summary,
+    tags: ['operators'],
+    security: [{}, { operator: [] }, { codecSession: [] }],
+    requestBody: { required: true, content: asJson(schemaRef('Payloads')) },
+    responses: {
+      200: { description: 'In the same order.', content: asJson(schemaRef('Payloads')) },
+      ...refusals([...bodyRefusals, ...ofCodec]),
+    },
+  },
+});
+
 const paths = (): JsonObject => ({
   ...Object.fromEntries(
     trackingPaths.flatMap(({ call, spellings: [first, ...short] }): [string, JsonObject][] => [
@@ -145,6 +171,34 @@ const paths = (): JsonObject => ({
       parameters: [{ name: 'writeKey', in: 'path', required: true, schema: { type: 'string' } }],
     },
   ),
+  '/codec/decode': translates(
+    'decodePayloads',
+    "Make payloads readable, for Temporal's Web UI and CLI",
+  ),
+  '/codec/encode': translates('encodePayloads', 'Encode what these send, as we do'),
+  '/codec/login': gives('codecLogin', 'Where an operator types the token, for the Web UI', {
+    200: { description: 'A page.', content: { 'text/html': { schema: { type: 'string' } } } },
+  }),
+  '/codec/session': {
+    post: {
+      operationId: 'codecSession',
+      summary: 'Let a Web UI on another origin decode payloads, by a cookie',
+      tags: ['operators'],
+      security: [],
+      requestBody: {
+        required: true,
+        content: { 'application/x-www-form-urlencoded': { schema: schemaRef('CodecSession') } },
+      },
+      responses: {
+        200: {
+          description: 'It may, in this browser.',
+          headers: { 'Set-Cookie': { schema: { type: 'string' } } },
+          content: { 'text/plain': { schema: { type: 'string' } } },
+        },
+        ...refusals([...ofHttp, 'operators_only', 'request_too_large', 'request_aborted']),
+      },
+    },
+  },
   '/health': gives('health', 'Whether events can be taken and delivered', {
     200: { description: 'They can.', content: asJson(schemaRef('Health')) },
     503: { description: 'They cannot.', content: asJson(schemaRef('Health')) },
@@ -175,6 +229,7 @@ export const openApi = (): JsonObject => ({
   tags: [
     { name: 'events', description: 'Taking events' },
     { name: 'service', description: 'About the service' },
+    { name: 'operators', description: 'For operators' },
   ],
   paths: paths(),
   components: {
@@ -185,6 +240,13 @@ export const openApi = (): JsonObject => ({
         description:
           "The source's write key as the user's name, with an empty password. Without the header " +
           'the key is the field `writeKey` of the body, or of its events.',
+      },
+      operator: { type: 'http', scheme: 'bearer', description: 'The token `operator.token`.' },
+      codecSession: {
+        type: 'apiKey',
+        in: 'cookie',
+        name: sessionCookie,
+        description: 'What `POST /codec/session` sets, for one origin.',
       },
     },
     schemas: apiSchemas(),

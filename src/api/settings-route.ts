@@ -7,7 +7,7 @@ import type { WriteKeys } from './write-key.ts';
  * `https` where the client, or a proxy in front of us, spoke TLS. The header is believed from
  * anybody: whoever makes it up misleads nobody but himself, for no cache keeps the answer.
  */
-const protocolOf = (request: Request): 'http' | 'https' =>
+export const protocolOf = (request: Request): 'http' | 'https' =>
   request.secure || /^https\b/i.test(request.get('X-Forwarded-Proto') ?? '') ? 'https' : 'http';
 
 /**

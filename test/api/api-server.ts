@@ -46,7 +46,7 @@ export const closeServers = async (): Promise<void> => {
 
 /** Serves the API on a port of its own, with two sources: `website` and `app`. */
 export const serveApi = async (
-  given: Partial<ApiDeps> & { timeouts?: Partial<ServerTimeouts> } = {},
+  given: Partial<ApiDeps> & { timeouts?: Partial<ServerTimeouts>; host?: string } = {},
 ) => {
   const coalescer = scriptedCoalescer();
   const metrics = createMetrics();
@@ -65,7 +65,7 @@ export const serveApi = async (
     ...given,
   });
   const server = await listen(app, {
-    host: '127.0.0.1',
+    host: given.host ?? '127.0.0.1',
     port: 0,
     timeouts: { grace: 20, ...given.timeouts },
   });

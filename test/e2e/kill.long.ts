@@ -135,7 +135,8 @@ test('after kill -9 of the node process alone, a start adopts the server and goe
   over = true;
   await load;
   const began = Date.now();
-  const second = await startProduct(folder, file);
+  // The same server serves on, as it is told the same: the Web UI's codec endpoint is this port.
+  const second = await startProduct(folder, file, {}, Number(new URL(first.url).port));
   expect(Date.now() - began).toBeLessThan(15_000);
   products.push(second);
   expect(temporalPid(folder)).toBe(server);

@@ -68,18 +68,19 @@ export const runCommand = (
   };
 };
 
-/** `start` in a folder, on free ports, once it is ready. */
+/** `start` in a folder, on free ports or on this one, once it is ready. */
 export const startProduct = async (
   folder: Folder,
   config: string,
   env: Record<string, string | undefined> = {},
+  port = 0,
 ): Promise<Product & { url: string }> => {
   const args = [
     'start',
     '--config',
     config,
     '--port',
-    '0',
+    String(port),
     '--data-dir',
     join(folder.path, 'data'),
   ];
