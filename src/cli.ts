@@ -3,7 +3,10 @@ import { Command, InvalidArgumentError } from 'commander';
 import { loadConfig } from './config.ts';
 import { destinationTypes } from './destinations/index.ts';
 import { describeTypes } from './describe-types.ts';
+import { addExamples } from './examples.ts';
 import { createLog, type Logger } from './log.ts';
+import { addReplay } from './operator/replay-command.ts';
+import { addReset } from './operator/reset-command.ts';
 import { runUntilSignal } from './run.ts';
 import { createSandbox } from './sandbox/sandbox.ts';
 import { destinationsNamed, startService } from './service.ts';
@@ -110,6 +113,9 @@ const createProgram = (env: NodeJS.ProcessEnv, log: Logger): Command => {
     .action((options: { json?: boolean }) => {
       process.stdout.write(describeTypes(destinationTypes, options.json === true));
     });
+  addReset(program, env, log);
+  addReplay(program, env, log);
+  addExamples(program);
   return program;
 };
 
