@@ -4,7 +4,7 @@ import { InvalidArgumentError, type Command } from 'commander';
 import { loadConfig } from '../config.ts';
 import { batchWorkflow } from '../delivery.ts';
 import { createLog, type Logger } from '../log.ts';
-import { dataConverter } from '../temporal/data-converter.ts';
+import { createDataConverter } from '../temporal/data-converter.ts';
 import { installRuntime } from '../temporal/runtime.ts';
 import { UserError } from '../user-error.ts';
 import { readHistoryFile, type NamedHistory } from './history-file.ts';
@@ -110,7 +110,11 @@ export const addReplay = (program: Command, env: NodeJS.ProcessEnv, log: Logger)
       if (query === undefined) {
         const histories = fromFiles(files);
         installRuntime(quiet);
-        await report(histories, dataConverter, 'There is nothing in these files.');
+        await report(
+          histories,
+          createDataConverter(config.encryptionKeys),
+          'There is nothing in these files.',
+        );
         return;
       }
       const operator = await connectOperator(config, env, options.dataDir, quiet);

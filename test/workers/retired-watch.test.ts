@@ -78,8 +78,9 @@ test('deliveries to a removed destination park with that reason, and go on once 
     await road.attend();
     // The worker that parks has to see the destination's own before it leaves the queue to it.
     await eventually(async () => {
-      await batch.signal(redriveSignal, { reasons: ['removed'] });
-      expect((await batch.query<BatchState>(deliveriesQuery))[gone]!.state).toBe('settled');
+      const { state } = (await batch.query<BatchState>(deliveriesQuery))[gone]!;
+      if (state === 'parked') await batch.signal(redriveSignal, { reasons: ['removed'] });
+      expect(state).toBe('settled');
     });
     expect((await road.receipts(batch)).deliveries['gone']).toMatchObject({ delivered: 2 });
   } finally {
