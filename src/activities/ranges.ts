@@ -42,3 +42,13 @@ export const hasPlace = (places: Places, place: number): boolean => {
   }
   return places.some((start, at) => at % 2 === 0 && start <= place && place < places[at + 1]!);
 };
+
+/** How many places a set holds. */
+export const countPlaces = (places: Places): number => {
+  if (typeof places !== 'string') return fromRanges(places).length;
+  let count = 0;
+  for (const byte of Buffer.from(places, 'base64')) {
+    for (let left = byte; left > 0; left &= left - 1) count += 1;
+  }
+  return count;
+};
