@@ -7,6 +7,7 @@ import { addExamples } from './examples.ts';
 import { createLog, type Logger } from './log.ts';
 import { addReplay } from './operator/replay-command.ts';
 import { addReset } from './operator/reset-command.ts';
+import { explainCommand } from './operator/explain-command.ts';
 import { runUntilSignal } from './run.ts';
 import { createSandbox } from './sandbox/sandbox.ts';
 import { destinationsNamed, startService } from './service.ts';
@@ -116,6 +117,7 @@ const createProgram = (env: NodeJS.ProcessEnv, log: Logger): Command => {
   addReset(program, env, log);
   addReplay(program, env, log);
   addExamples(program);
+  explainCommand(program.command('explain'), env, log);
   return program;
 };
 

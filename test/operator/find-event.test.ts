@@ -21,7 +21,7 @@ test('the time of a messageId is read where an SDK puts one', async () => {
   const analytics = new Analytics({
     writeKey: 'k',
     httpClient: (_url, { body }) => {
-      const { batch } = JSON.parse(String(body)) as { batch: { messageId: string }[] };
+      const { batch } = JSON.parse(body) as { batch: { messageId: string }[] };
       ids.push(...batch.map(({ messageId }) => messageId));
       return Promise.resolve(new Response('{"success":true}'));
     },

@@ -1,0 +1,173 @@
+import {
+  QueryNotRegisteredError,
+  WorkflowFailedError,
+  type Client,
+  type WorkflowExecutionDescription,
+  type WorkflowHandle,
+} from '@temporalio/client';
+import { defineSearchAttributeKey } from '@temporalio/common';
+import {
+  decodeArrayFromPayloads,
+  decodeFromPayloadsAtIndex,
+  decodeOptionalFailureToOptionalError,
+} from '@temporalio/common/lib/internal-non-workflow/index.js';
+import { tsToMs } from '@temporalio/common/lib/time.js';
+import {
+  deliveriesQuery,
+  destinationQueue,
+  type BatchReceipt,
+  type BatchState,
+  type Plan,
+  type Progress,
+} from '../delivery.ts';
+
+/** A delivery's activity that is under way, or waits for its next attempt. Times are ms since the epoch. */
+export interface PendingDelivery {
+  destination: string;
+  /** Which attempt it is at or waits for, from 1. */
+  attempt: number;
+  isRunning: boolean;
+  isPaused: boolean;
+  /** What its last heartbeat kept. */
+  progress?: Progress;
+  nextAttemptAt?: number;
+  /** Why its last attempt failed. */
+  failure?: string;
+}
+
+/** All that Temporal tells of a batch. Times are ms since the epoch. */
+export interface BatchView {
+  batch: string;
+  status: string;
+  startedAt: number;
+  plan: Plan;
+  /** Absent where the workflow could not be asked: `unasked` says why. */
+  state?: BatchState;
+  unasked?: string;
+  pending: readonly PendingDelivery[];
+  /** Destinations and connections that are parked. */
+  stuck: readonly string[];
+  /** Why it ended without a result. */
+  failure?: string;
+}
+
+const stuckKey = defineSearchAttributeKey('StuckDestinations', 'KEYWORD_LIST');
+/** How long a workflow worker has for an answer. */
+const answerMs = 5_000;
+/** While a batch moves on between two looks, it is looked at again so often. */
+const mostLooks = 3;
+/** Temporal's PendingActivityState. */
+const started = 2;
+
+const pendingOf = async (
+  client: Client,
+  { raw }: WorkflowExecutionDescription,
+  { deliveries }: Plan,
+): Promise<PendingDelivery[]> => {
+  const { loadedDataConverter } = client.options;
+  const byQueue = new Map(
+    deliveries.map(({ destination }) => [destinationQueue(destination), destination]),
+  );
+  return Promise.all(
+    (raw.pendingActivities ?? []).map(async (activity): Promise<PendingDelivery> => {
+      const [progress] = await decodeArrayFromPayloads(
+        loadedDataConverter,
+        activity.heartbeatDetails?.payloads,
+      );
+      const error = await decodeOptionalFailureToOptionalError(
+        loadedDataConverter,
+        activity.lastFailure,
+      );
+      const next = activity.nextAttemptScheduleTime;
+      const queue = activity.activityOptions?.taskQueue?.name ?? '';
+      return {
+        destination: byQueue.get(queue) ?? queue,
+        attempt: activity.attempt ?? 1,
+        isRunning: Number(activity.state) === started,
+        isPaused: activity.paused ?? false,
+        ...(progress !== undefined && { progress: progress as Progress }),
+        ...(next != null && { nextAttemptAt: tsToMs(next) }),
+        ...(error !== undefined && { failure: error.message }),
+      };
+    }),
+  );
+};
+
+/** The state of a batch that has ended well: its receipts, and nothing left. */
+const endState = ({ deliveries }: BatchReceipt): BatchState =>
+  Object.fromEntries(
+    Object.entries(deliveries).map(([destination, receipt]) => [
+      destination,
+      { state: 'settled', receipt, unsettled: [] },
+    ]),
+  );
+
+const failureOf = async (handle: WorkflowHandle): Promise<string> => {
+  try {
+    await handle.result();
+    return '';
+  } catch (error) {
+    if (!(error instanceof WorkflowFailedError)) throw error;
+    return (error.cause ?? error).message;
+  }
+};
+
+/**
+ * Looks at a batch's latest run.
+ * @throws WorkflowNotFoundError where there is none of this name
+ */
+export const viewBatch = async (client: Client, batch: string): Promise<BatchView> => {
+  let handle = client.workflow.getHandle(batch);
+  let description = await handle.describe();
+  handle = client.workflow.getHandle(batch, description.runId);
+
+  const { history } = await client.workflowService.getWorkflowExecutionHistory({
+    namespace: client.options.namespace,
+    execution: { workflowId: batch, runId: description.runId },
+    maximumPageSize: 1,
+  });
+  const input = history?.events?.[0]?.workflowExecutionStartedEventAttributes?.input;
+  const plan = await decodeFromPayloadsAtIndex<Plan>(
+    client.options.loadedDataConverter,
+    0,
+    input?.payloads,
+  );
+
+  const ask = async (): Promise<{ state: BatchState } | { unasked: string }> => {
+    try {
+      return {
+        state: await client.withDeadline(Date.now() + answerMs, () =>
+          handle.query<BatchState>(deliveriesQuery),
+        ),
+      };
+    } catch (error) {
+      return {
+        unasked:
+          error instanceof QueryNotRegisteredError
+            ? 'the workflow worker is of a version that cannot be asked how far a batch has come'
+            : `no workflow worker answered within ${answerMs / 1_000} s whether it can tell more`,
+      };
+    }
+  };
+
+  let answer: Awaited<ReturnType<typeof ask>> | undefined;
+  for (let looks = 0; looks < mostLooks && description.status.name !== 'COMPLETED'; looks++) {
+    answer = await ask();
+    const before = description;
+    description = await handle.describe();
+    if (before.historyLength === description.historyLength) break;
+  }
+  const isCompleted = description.status.name === 'COMPLETED';
+  const isRunning = description.status.name === 'RUNNING';
+  if (isCompleted) answer = { state: endState((await handle.result()) as BatchReceipt) };
+  return {
+    batch,
+    status: description.status.name.toLowerCase(),
+    startedAt: description.startTime.getTime(),
+    plan,
+    ...answer,
+    pending: await pendingOf(client, description, plan),
+    stuck: description.typedSearchAttributes.get(stuckKey) ?? [],
+    ...(!isCompleted && !isRunning && { failure: await failureOf(handle) }),
+  };
+};
