@@ -18,6 +18,7 @@ import { connect, type TemporalTarget } from './temporal/connect.ts';
 import { createDataConverter } from './temporal/data-converter.ts';
 import { openDestinations } from './temporal/open-destinations.ts';
 import { createPollerCheck, createPollerList, type Ailments } from './temporal/pollers.ts';
+import { createExplainer } from './operator/explainer.ts';
 import { installRuntime } from './temporal/runtime.ts';
 import { ensureSearchAttributes } from './temporal/search-attributes.ts';
 import { UserError } from './user-error.ts';
@@ -50,6 +51,8 @@ export interface Service {
 
 /** Most bytes of JSON text of batches that a process keeps for deliveries to come. */
 const keptBytes = 64 * 1024 * 1024;
+/** Of a search for an event, in a process that has events to take. */
+const searchLimits = { batches: 5_000, ms: 20_000 };
 const workflowBundle = resolve(import.meta.dirname, 'workflow-bundle.js');
 
 /** A page on loopback goes by either name. */
@@ -160,6 +163,18 @@ export const startService = async (
       webUi: uiOrigins(parts.api.uiUrl),
       ...(config.operator !== undefined && { token: config.operator.token }),
     },
+    ...(config.operator !== undefined && {
+      operator: {
+        token: config.operator.token,
+        explain: createExplainer({
+          client,
+          // Of its own, so that a search does not put out what deliveries are about to need.
+          readBatch: createBatchReader({ workflowService, namespace, keys, keptBytes: 0 }),
+          destinations: config.destinations,
+          limits: searchLimits,
+        }),
+      },
+    }),
   });
   try {
     const server = parts.api.door?.open(app) ?? (await listen(app, parts.api));

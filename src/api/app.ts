@@ -12,6 +12,7 @@ import { createDedupe, type Dedupe } from './dedupe.ts';
 import { Refused } from './errors.ts';
 import { createIngest } from './ingest.ts';
 import { openApi } from './openapi.ts';
+import { addOperatorRoutes, type OperatorDeps } from './operator-routes.ts';
 import { addRoute, routeOf } from './route.ts';
 import { addSettingsRoute } from './settings-route.ts';
 import { addTrackingRoutes } from './tracking-routes.ts';
@@ -31,6 +32,8 @@ export interface ApiDeps {
   /** Whether `X-Forwarded-For` is believed: all of it, or what so many proxies have added. */
   trustProxy?: boolean | number;
   codec?: CodecDeps;
+  /** Absent: operators' paths are not there. */
+  operator?: OperatorDeps;
   dedupe?: Dedupe;
   readBody?: ReadBody;
   /** ms since the epoch. */
@@ -47,6 +50,7 @@ export const createApi = ({
   log,
   trustProxy = false,
   codec = { keys: [], webUi: [] },
+  operator,
   dedupe = createDedupe(),
   readBody = createReadBody(),
   clock = Date.now,
@@ -69,9 +73,14 @@ export const createApi = ({
     });
     next();
   });
+  const router = Router();
+  if (operator !== undefined) {
+    const operators = Router();
+    addOperatorRoutes(operators, operator);
+    app.use(operators); // before CORS: no page of a browser's has any business there
+  }
   app.use('/v1', cors);
 
-  const router = Router();
   const writeKeys = createWriteKeys(sources);
   const ingest = createIngest({ coalescer, dedupe, clock, newId, metrics: metrics.api });
   addTrackingRoutes(router, { writeKeys, readBody, coalescer, ingest });

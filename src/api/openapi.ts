@@ -2,6 +2,7 @@ import type { JsonObject } from '../event.ts';
 import { sessionCookie } from './codec-session.ts';
 import { apiErrors, type ErrorCode } from './errors.ts';
 import { allCodes, apiSchemas, codeSchema, schemaName, schemaRef } from './openapi-schemas.ts';
+import { explanationSchemas } from './openapi-operator.ts';
 import type { Call } from './posted.ts';
 import { trackingPaths } from './tracking-routes.ts';
 
@@ -39,7 +40,20 @@ const refusals = (codes: readonly ErrorCode[]): JsonObject =>
 /** What any request may be answered with, before its path is looked at. */
 const ofHttp: ErrorCode[] = ['bad_request', 'headers_too_large', 'request_timeout', 'internal'];
 const ofCodec: ErrorCode[] = ['operators_only', 'invalid_payloads', 'undecodable'];
-const ofOtherPaths: ErrorCode[] = ['not_found', 'unknown_source', 'method_not_allowed', ...ofCodec];
+const ofOperators: ErrorCode[] = [
+  'no_operator_token',
+  'invalid_query',
+  'event_not_found',
+  'too_many_searches',
+  'temporal_unavailable',
+];
+const ofOtherPaths: ErrorCode[] = [
+  'not_found',
+  'unknown_source',
+  'method_not_allowed',
+  ...ofCodec,
+  ...ofOperators,
+];
 const bodyRefusals: ErrorCode[] = [
   ...ofHttp,
   'invalid_json',
@@ -138,6 +152,37 @@ const translates = (operationId: string, summary: string): JsonObject => ({
   },
 });
 
+const query = (name: string, description: string, more: JsonObject = {}): JsonObject => ({
+  name,
+  in: 'query',
+  description,
+  schema: { type: 'string', minLength: 1 },
+  ...more,
+});
+
+const explains: JsonObject = {
+  get: {
+    operationId: 'explain',
+    summary: 'What became of one event, where operators have a token',
+    tags: ['operators'],
+    security: [{ operator: [] }],
+    parameters: [
+      query('messageId', "The event's.", { required: true }),
+      query('batch', 'The id of the batch that holds it; beside it no `around`.'),
+      query(
+        'around',
+        'About when it was accepted: ISO-8601, or `2h` for two hours ago. Omitted: the time that ' +
+          'the messageId says, as those of analytics.js and analytics-node do.',
+      ),
+    ],
+    responses: {
+      200: { description: 'It was found.', content: asJson(schemaRef('Explanation')) },
+      // One answer for each status, with those of any path.
+      ...refusals([...ofOperators, 'not_found', ...ofHttp]),
+    },
+  },
+};
+
 const paths = (): JsonObject => ({
   ...Object.fromEntries(
     trackingPaths.flatMap(({ call, spellings: [first, ...short] }): [string, JsonObject][] => [
@@ -199,6 +244,7 @@ const paths = (): JsonObject => ({
       },
     },
   },
+  '/v1/operator/explain': explains,
   '/health': gives('health', 'Whether events can be taken and delivered', {
     200: { description: 'They can.', content: asJson(schemaRef('Health')) },
     503: { description: 'They cannot.', content: asJson(schemaRef('Health')) },
@@ -228,8 +274,8 @@ export const openApi = (): JsonObject => ({
   servers: [{ url: '/' }],
   tags: [
     { name: 'events', description: 'Taking events' },
-    { name: 'service', description: 'About the service' },
     { name: 'operators', description: 'For operators' },
+    { name: 'service', description: 'About the service' },
   ],
   paths: paths(),
   components: {
@@ -249,7 +295,7 @@ export const openApi = (): JsonObject => ({
         description: 'What `POST /codec/session` sets, for one origin.',
       },
     },
-    schemas: apiSchemas(),
+    schemas: { ...apiSchemas(), ...explanationSchemas },
     responses: {
       ...shared('Event', eventRefusals),
       ...shared('Batch', batchRefusals),

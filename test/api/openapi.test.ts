@@ -97,6 +97,7 @@ test('has every route of the app, and no other', () => {
     health: () => Promise.resolve({ ok: true }),
     metrics: createMetrics(),
     log: createLog('silent'),
+    operator: { token: 'x', explain: () => Promise.reject(new Error()) },
   });
   const routes = routesOf((app.router as unknown as { stack: Layer[] }).stack);
   expect(routes).toContain('post /v1/track');

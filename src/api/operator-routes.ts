@@ -1,0 +1,87 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { isGrpcServiceError } from '@temporalio/client';
+import type { Request, Router } from 'express';
+import { UserError } from '../user-error.ts';
+import { Refused } from './errors.ts';
+import { addRoute } from './route.ts';
+
+/** What is answered of an event: none, where it was not found; `searched` says where, in words. */
+interface Explanation {
+  events: readonly object[];
+  searched: string;
+}
+
+export interface OperatorDeps {
+  /** What operators send as `Authorization: Bearer`. */
+  token: string;
+  /**
+   * @param over ends the search, by throwing
+   * @throws UserError where the question says too little, too much, or no time
+   */
+  explain: (
+    question: { messageId: string; batch?: string | undefined; around?: string | undefined },
+    over: AbortSignal,
+  ) => Promise<Explanation>;
+}
+
+/** Each reads up to thousands of batches, in a process that takes events. */
+const mostAtOnce = 2;
+const retryAfterSeconds = '5';
+
+const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
+
+/** Tells, in a time that says nothing of the token, whether a request has it. */
+const createGuard = (token: string): ((request: Request) => void) => {
+  const known = digest(token);
+  return ({ headers }) => {
+    const given = /^bearer +(.+)$/i.exec(headers.authorization ?? '')?.[1] ?? '';
+    if (!timingSafeEqual(digest(given), known)) throw new Refused('no_operator_token');
+  };
+};
+
+const parameters = ['messageId', 'batch', 'around'] as const;
+
+/** @throws Refused where a parameter is unknown, comes twice, or is too long to be meant */
+const readQuestion = ({ url }: Request) => {
+  const given = new URL(url, 'http://x').searchParams;
+  for (const name of given.keys()) {
+    if (!parameters.some((known) => known === name)) {
+      throw new Refused('invalid_query', `The query takes ${parameters.join(', ')} alone`);
+    }
+    if (given.getAll(name).length > 1) throw new Refused('invalid_query', `${name} is there twice`);
+    if (given.get(name)!.length > 1_000) throw new Refused('invalid_query', `${name} is too long`);
+  }
+  const [messageId, batch, around] = parameters.map((name) => given.get(name) ?? undefined);
+  if (messageId === undefined) throw new Refused('invalid_query', 'messageId: is missing');
+  return { messageId, batch, around };
+};
+
+/** Adds what operators alone may ask. */
+export const addOperatorRoutes = (router: Router, { token, explain }: OperatorDeps): void => {
+  const guard = createGuard(token);
+  let running = 0;
+  addRoute(router, 'get', ['/v1/operator/explain'], async (request, response) => {
+    response.set('Cache-Control', 'no-store');
+    guard(request);
+    const question = readQuestion(request);
+    if (running >= mostAtOnce) {
+      response.set('Retry-After', retryAfterSeconds);
+      throw new Refused('too_many_searches');
+    }
+    const over = new AbortController();
+    response.once('close', () => over.abort(new Refused('request_aborted')));
+    running += 1;
+    try {
+      const { events, searched } = await explain(question, over.signal);
+      if (events.length === 0) throw new Refused('event_not_found', searched);
+      response.json({ events, searched });
+    } catch (error) {
+      if (error instanceof UserError) throw new Refused('invalid_query', error.message);
+      if (!isGrpcServiceError(error)) throw error;
+      response.set('Retry-After', retryAfterSeconds);
+      throw new Refused('temporal_unavailable');
+    } finally {
+      running -= 1;
+    }
+  });
+};
