@@ -5,9 +5,9 @@ import { destinationTypes } from './destinations/index.ts';
 import { describeTypes } from './describe-types.ts';
 import { addExamples } from './examples.ts';
 import { createLog, type Logger } from './log.ts';
+import { addExplain } from './operator/explain-command.ts';
 import { addReplay } from './operator/replay-command.ts';
 import { addReset } from './operator/reset-command.ts';
-import { explainCommand } from './operator/explain-command.ts';
 import { runUntilSignal } from './run.ts';
 import { createSandbox } from './sandbox/sandbox.ts';
 import { destinationsNamed, startService } from './service.ts';
@@ -114,10 +114,10 @@ const createProgram = (env: NodeJS.ProcessEnv, log: Logger): Command => {
     .action((options: { json?: boolean }) => {
       process.stdout.write(describeTypes(destinationTypes, options.json === true));
     });
+  addExplain(withConfig(program.command('explain')), env, log);
   addReset(program, env, log);
   addReplay(program, env, log);
   addExamples(program);
-  explainCommand(program.command('explain'), env, log);
   return program;
 };
 

@@ -45,8 +45,8 @@ const eventText = ({
 const text = ({ events, searched }: Explanation): string =>
   [...(events.length > 0 ? events.map(eventText) : ['Not found.']), searched].join('\n') + '\n';
 
-/** Makes a command `distributary explain`; it exits with 1 where the event is not found. */
-export const explainCommand = (command: Command, env: NodeJS.ProcessEnv, log: Logger): Command =>
+/** Makes a command, which has `--config`, `explain`; it exits with 1 where the event is not found. */
+export const addExplain = (command: Command, env: NodeJS.ProcessEnv, log: Logger): Command =>
   withDataDir(command)
     .description('tell what became of one event, at each destination')
     .argument('<messageId>', 'of the event')
@@ -60,7 +60,6 @@ export const explainCommand = (command: Command, env: NodeJS.ProcessEnv, log: Lo
       'the batch that holds it, as clients are answered in Distributary-Batch',
     )
     .option('--json', 'as JSON')
-    .option('--config <file>', 'configuration, found as `start` finds it')
     .action(
       async (
         messageId: string,
