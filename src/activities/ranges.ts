@@ -1,4 +1,4 @@
-import type { Places, Ranges } from '../delivery.ts';
+import { countRanges, type Places, type Ranges } from '../delivery.ts';
 
 /** Ascending places → ranges. */
 export const toRanges = (places: Iterable<number>): Ranges => {
@@ -45,7 +45,7 @@ export const hasPlace = (places: Places, place: number): boolean => {
 
 /** How many places a set holds. */
 export const countPlaces = (places: Places): number => {
-  if (typeof places !== 'string') return fromRanges(places).length;
+  if (typeof places !== 'string') return countRanges(places);
   let count = 0;
   for (const byte of Buffer.from(places, 'base64')) {
     for (let left = byte; left > 0; left &= left - 1) count += 1;

@@ -70,7 +70,9 @@ export const explanationSchemas: JsonObject = {
               reason: text,
               received: {
                 enum: ['no', 'yes', 'maybe'],
-                description: 'Whether the partner has taken events of it in.',
+                description:
+                  'Whether the partner has them: `yes`, all; else of those that it did not ' +
+                  'acknowledge certainly none, or perhaps.',
               },
             },
             ['reason'],

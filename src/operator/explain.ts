@@ -3,17 +3,15 @@ import type {
   Abandonment,
   FailureCode,
   Filter,
+  FilterRule,
   PastAttempt,
+  ParkReason,
   PlannedDelivery,
   Receipt,
   Unsettled,
   UnsettledState,
 } from '../delivery.ts';
-import {
-  allowedByIntegrations,
-  connectionOf,
-  type Destination,
-} from '../destinations/destination.ts';
+import { routeOrRule, type Destination } from '../destinations/destination.ts';
 import type { BatchView, PendingDelivery } from './batch-view.ts';
 import type { FoundEvent } from './find-event.ts';
 
@@ -21,14 +19,14 @@ import type { FoundEvent } from './find-event.ts';
 export type Fate =
   | { outcome: 'delivered' }
   /** `unplanned`: by a configuration that is not today's; `untold`: by any of them. */
-  | { outcome: 'filtered'; rule: Filter['rule'] | 'integrations' | 'unplanned' | 'untold' }
+  | { outcome: 'filtered'; rule: FilterRule | 'unplanned' | 'untold' }
   | { outcome: 'rejected'; reasons: string[] }
   | { outcome: 'abandoned'; reason: string; at: number }
   | { outcome: 'under_way'; attempt?: number; failing?: Failing }
   | { outcome: 'waiting'; nextAttemptAt?: number; isPaused: boolean; failing: Failing }
   | {
       outcome: 'parked' | 'expired';
-      why: NonNullable<Unsettled['parked']>;
+      why: ParkReason;
       parkedAt?: number;
       keptUntil?: number;
       failing: Failing;
@@ -173,9 +171,7 @@ const atPlanned = (
     if (part === undefined) continue;
     const { connection, past = [] } = part;
     const fate =
-      part.parked === undefined
-        ? pendingFate(part, activity)
-        : parkedFate(part, planned, state?.state === 'expired');
+      part.parked === undefined ? pendingFate(part, activity) : parkedFate(part, planned, false);
     return { connection, past, fate };
   }
   const first = activities.find(({ progress }) => progress === undefined) ?? activities[0];
@@ -183,13 +179,15 @@ const atPlanned = (
   const unsettled = state?.unsettled.find(holds);
   if (unsettled !== undefined) {
     const { connection, past = [] } = unsettled;
-    const isExpired = state?.state === 'expired';
-    const isOver = isExpired || unsettled.parked !== undefined || unsettled.parkedAt !== undefined;
-    const fate = isOver
-      ? parkedFate(unsettled, planned, isExpired)
-      : activities.length > 0 && isAll
-        ? settledByAll()
-        : pendingFate(unsettled, first);
+    const isParked = unsettled.parked !== undefined;
+    // Given up already, though the batch fails only once all else is settled.
+    const isExpired = state?.state === 'expired' || (isParked && unsettled.parkedAt === undefined);
+    const fate =
+      isExpired || isParked
+        ? parkedFate(unsettled, planned, isExpired)
+        : activities.length > 0 && isAll
+          ? settledByAll()
+          : pendingFate(unsettled, first);
     return { connection, past, fate };
   }
   const isWhole =
@@ -229,10 +227,8 @@ const unplannedRule = (
   destination: Destination,
   { event, source }: FoundEvent,
 ): (Fate & { outcome: 'filtered' })['rule'] => {
-  const connection = connectionOf(destination, source);
-  if (connection === undefined) return 'source';
-  if (!connection.events.has(event.type)) return 'type';
-  return allowedByIntegrations(event.integrations, destination) ? 'unplanned' : 'integrations';
+  const found = routeOrRule(destination, event, source);
+  return typeof found === 'string' ? found : 'unplanned';
 };
 
 /** The attempts of the connection that serves a source: one of its own goes before the shared one. */

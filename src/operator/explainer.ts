@@ -1,5 +1,5 @@
 import type { Client } from '@temporalio/client';
-import type { BatchRun } from '../activities/deliver.ts';
+import type { BatchRun } from '../activities/attempt.ts';
 import type { PastAttempt } from '../delivery.ts';
 import type { Destination } from '../destinations/destination.ts';
 import type { BatchedEvent } from '../temporal/events-encoding.ts';

@@ -16,6 +16,7 @@ const parkedFor = {
   refused: 'the partner refuses the credentials, or its address is not allowed',
   spent: 'the retry policy is spent',
   removed: 'the destination is not configured any more',
+  failed: 'its activity failed for good',
 } as const;
 
 /** ` (503: no; failing since 12:00, 3 attempts in a row)`; nothing where nothing has failed. */
@@ -67,7 +68,7 @@ export const fateWords = (fate: Fate): string => {
 
 /** Whether the partner has taken an attempt's events in. */
 export const receivedWords: Record<PastAttempt['received'], string> = {
-  no: 'the partner certainly did not receive them',
-  yes: 'the partner certainly received them',
-  maybe: 'the partner may have received them',
+  no: 'the partner certainly does not have them, but for those it acknowledged',
+  yes: 'the partner certainly has them',
+  maybe: 'the partner may have them',
 };

@@ -1,5 +1,5 @@
 import { WorkflowNotFoundError, type Client } from '@temporalio/client';
-import type { BatchRun } from '../activities/deliver.ts';
+import type { BatchRun } from '../activities/attempt.ts';
 import { batchWorkflow } from '../delivery.ts';
 import type { BatchedEvent } from '../temporal/events-encoding.ts';
 import type { Where } from './where.ts';
