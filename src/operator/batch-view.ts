@@ -5,7 +5,7 @@ import {
   type WorkflowExecutionDescription,
   type WorkflowHandle,
 } from '@temporalio/client';
-import { defineSearchAttributeKey } from '@temporalio/common';
+import { ApplicationFailure, defineSearchAttributeKey } from '@temporalio/common';
 import {
   decodeArrayFromPayloads,
   decodeFromPayloadsAtIndex,
@@ -13,12 +13,14 @@ import {
 } from '@temporalio/common/lib/internal-non-workflow/index.js';
 import { tsToMs } from '@temporalio/common/lib/time.js';
 import {
+  countRanges,
   deliveriesQuery,
   destinationQueue,
   type BatchReceipt,
   type BatchState,
   type Plan,
   type Progress,
+  type Unsettled,
 } from '../delivery.ts';
 
 /** A delivery's activity that is under way, or waits for its next attempt. Times are ms since the epoch. */
@@ -102,13 +104,26 @@ const endState = ({ deliveries }: BatchReceipt): BatchState =>
     ]),
   );
 
-const failureOf = async (handle: WorkflowHandle): Promise<string> => {
+/** Why a batch has ended otherwise; with its state, where it ended by itself. */
+const failureOf = async (
+  handle: WorkflowHandle,
+): Promise<{ failure: string; state?: BatchState }> => {
   try {
     await handle.result();
-    return '';
+    return { failure: '' };
   } catch (error) {
     if (!(error instanceof WorkflowFailedError)) throw error;
-    return (error.cause ?? error).message;
+    const { cause = error } = error;
+    const { message: failure } = cause;
+    if (!(cause instanceof ApplicationFailure) || cause.type !== 'NotDelivered') return { failure };
+    const [receipt, expired] = cause.details as [BatchReceipt, Unsettled[]];
+    const state = endState(receipt);
+    for (const part of expired) {
+      const delivery = state[part.connection.split('/')[0]!]!;
+      delivery.state = 'expired';
+      delivery.unsettled.push({ ...part, count: countRanges(part.events) });
+    }
+    return { failure, state };
   }
 };
 
@@ -150,16 +165,20 @@ export const viewBatch = async (client: Client, batch: string): Promise<BatchVie
     }
   };
 
-  let answer: Awaited<ReturnType<typeof ask>> | undefined;
-  for (let looks = 0; looks < mostLooks && description.status.name !== 'COMPLETED'; looks++) {
+  let answer: { state?: BatchState; unasked?: string; failure?: string } = {};
+  const isRunning = (): boolean => description.status.name === 'RUNNING';
+  for (let looks = 0; looks < mostLooks && isRunning(); looks++) {
     answer = await ask();
     const before = description;
     description = await handle.describe();
     if (before.historyLength === description.historyLength) break;
   }
-  const isCompleted = description.status.name === 'COMPLETED';
-  const isRunning = description.status.name === 'RUNNING';
-  if (isCompleted) answer = { state: endState((await handle.result()) as BatchReceipt) };
+  if (description.status.name === 'COMPLETED') {
+    answer = { state: endState((await handle.result()) as BatchReceipt) };
+  } else if (!isRunning()) {
+    const ended = await failureOf(handle);
+    answer = ended.state === undefined ? { ...(await ask()), ...ended } : ended;
+  }
   return {
     batch,
     status: description.status.name.toLowerCase(),
@@ -168,6 +187,5 @@ export const viewBatch = async (client: Client, batch: string): Promise<BatchVie
     ...answer,
     pending: await pendingOf(client, description, plan),
     stuck: description.typedSearchAttributes.get(stuckKey) ?? [],
-    ...(!isCompleted && !isRunning && { failure: await failureOf(handle) }),
   };
 };

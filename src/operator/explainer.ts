@@ -84,7 +84,9 @@ const told = (
     },
     destinations: explainEvent(view, found, destinations).map(toldDestination),
     notes: [
-      ...(view.failure === undefined ? [] : [`The batch ended before its time: ${view.failure}`]),
+      ...(view.failure === undefined
+        ? []
+        : [`The batch ended without having delivered all: ${view.failure}`]),
       ...(view.unasked === undefined ? [] : [`Not all can be told: ${view.unasked}.`]),
     ],
   };

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { createBatchReader } from '../../src/activities/batch-reader.ts';
-import { redriveSignal } from '../../src/delivery.ts';
+import { abandonSignal, redriveSignal } from '../../src/delivery.ts';
 import { createExplainer, type Explain, type ToldEvent } from '../../src/operator/explainer.ts';
 import { eventually } from '../support/eventually.ts';
 import { identifyEvent, trackEvent } from '../support/events.ts';
@@ -146,6 +146,41 @@ test('parked, and delivered once it is redriven', async () => {
   expect(told.attempts).toMatchObject([
     { status: 401, received: 'no' },
     { status: 200, received: 'yes' },
+  ]);
+});
+
+test('given up by an operator', async () => {
+  partner.script(() => ({ status: 401, body: 'bad key' }));
+  const road = await open([hook('one'), hook('two', { retry: { keepFor: '1h' } })]);
+  const batch = await road.start([trackEvent({ messageId: 'm-1' })]);
+  const explain = async (name: string) =>
+    at(road, (await road.explain({ messageId: 'm-1', batch: batch.workflowId })).events[0]!, name);
+  await eventually(async () => {
+    expect((await explain('one')).outcome).toBe('parked');
+    const told = await explain('two');
+    const { parkedAt, keptUntil } = told.detail as Record<string, string>;
+    expect(Date.parse(keptUntil!) - Date.parse(parkedAt!)).toBe(3_600_000);
+  });
+  await batch.signal(abandonSignal, { names: [road.name('one')], reason: 'a test key' });
+  await eventually(async () => {
+    expect((await explain('one')).words).toMatch(/^abandoned by an operator at \S+Z: a test key$/);
+  });
+  expect((await explain('two')).outcome).toBe('parked');
+  await batch.terminate('the test is over');
+});
+
+test('given up as it was kept for too long, while others have it', async () => {
+  partner.script(({ path }) => ({ status: path === '/fine' ? 200 : 401 }));
+  const road = await open([hook('short', { retry: { keepFor: '1s' } }), hook('fine')]);
+  const batch = await road.start([trackEvent({ messageId: 'm-1' })]);
+  await expect(batch.result()).rejects.toThrow();
+  const [told] = (await road.explain({ messageId: 'm-1', batch: batch.workflowId })).events;
+  expect(at(road, told!, 'short').words).toMatch(
+    /^given up: it was parked for longer than it is kept \(the partner refuses/,
+  );
+  expect(at(road, told!, 'fine').words).toBe('delivered');
+  expect(told!.notes).toEqual([
+    expect.stringMatching(/^The batch ended without having delivered all: Not delivered/),
   ]);
 });
 
