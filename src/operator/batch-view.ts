@@ -29,6 +29,8 @@ export interface PendingDelivery {
   /** Which attempt it is at or waits for, from 1. */
   attempt: number;
   isRunning: boolean;
+  /** When it was last handed to a worker. */
+  startedAt?: number;
   isPaused: boolean;
   /** What its last heartbeat kept. */
   progress?: Progress;
@@ -87,6 +89,7 @@ const pendingOf = async (
         attempt: activity.attempt ?? 1,
         isRunning: Number(activity.state) === started,
         isPaused: activity.paused ?? false,
+        ...(activity.lastStartedTime != null && { startedAt: tsToMs(activity.lastStartedTime) }),
         ...(progress !== undefined && { progress: progress as Progress }),
         ...(next != null && { nextAttemptAt: tsToMs(next) }),
         ...(error !== undefined && { failure: error.message }),

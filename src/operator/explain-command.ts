@@ -10,16 +10,13 @@ import { whereToLook } from './where.ts';
 const limits = { batches: 20_000, ms: 60_000 };
 const notFound = 1;
 
-const attemptLine = ({
-  at,
-  ms,
-  events,
-  status,
-  reason,
-  received,
-}: ToldEvent['destinations'][number]['attempts'][number]): string =>
-  `    ${at}  ${ms} ms  ${events} ${events === 1 ? 'event' : 'events'}  ${status}  ${receivedWords[received]}` +
-  (reason === undefined ? '' : `: ${reason}`);
+const attemptLine = (attempt: ToldEvent['destinations'][number]['attempts'][number]): string => {
+  const { at, ms, events, status, reason = '' } = attempt;
+  const told = status === 'under_way' ? 'under way' : String(status);
+  const answer = reason.startsWith(told) ? reason : `${told} ${reason}`.trimEnd();
+  const count = `${events} ${events === 1 ? 'event' : 'events'}`;
+  return `    ${at}  ${ms} ms  ${count}  ${answer}; ${receivedWords(attempt)}`;
+};
 
 const eventText = ({
   messageId,

@@ -50,8 +50,13 @@ export interface DestinationAccount {
   connection?: string;
   fate: Fate;
   /** The last few attempts of the event's connection in this batch, the latest last. */
-  attempts: PastAttempt[];
+  attempts: ToldAttempt[];
 }
+
+/** `under_way`: it is not over; `received` is then as if it ended now. */
+export type ToldAttempt = Omit<PastAttempt, 'status'> & {
+  status: PastAttempt['status'] | 'under_way';
+};
 
 type Pieces = Omit<DestinationAccount, 'destination' | 'attempts'> & { past?: PastAttempt[] };
 
@@ -231,6 +236,18 @@ const unplannedRule = (
   return typeof found === 'string' ? found : 'unplanned';
 };
 
+/** Clocks of workers and of Temporal may differ by so much; a worker's death is noticed later. */
+const skewMs = 5_000;
+
+/** A checkpoint tells of the attempt that makes it as if its worker ended there, which it has not. */
+const asIs = (past: PastAttempt, activities: readonly PendingDelivery[]): ToldAttempt =>
+  past.status === 'lost' &&
+  activities.some(
+    ({ isRunning, startedAt = Infinity }) => isRunning && past.at >= startedAt - skewMs,
+  )
+    ? { ...past, status: 'under_way' }
+    : past;
+
 /** The attempts of the connection that serves a source: one of its own goes before the shared one. */
 const attemptsOf = (
   attempts: readonly PastAttempt[],
@@ -257,14 +274,14 @@ export const explainEvent = (
     ...view.plan.deliveries.map((delivery): DestinationAccount => {
       const { destination } = delivery;
       const { past = [], ...pieces } = atPlanned(view, delivery, found);
+      const activities = view.pending.filter((pending) => pending.destination === destination);
       const known = [
         ...(view.state?.[destination]?.receipt.attempts ?? []),
-        ...view.pending.flatMap(({ destination: at, progress }) =>
-          at === destination ? (progress?.receipt.attempts ?? []) : [],
-        ),
+        ...activities.flatMap(({ progress }) => progress?.receipt.attempts ?? []),
         ...past,
       ];
-      return { destination, ...pieces, attempts: attemptsOf(known, destination, found.source) };
+      const mine = attemptsOf(known, destination, found.source);
+      return { destination, ...pieces, attempts: mine.map((past) => asIs(past, activities)) };
     }),
     ...destinations
       .filter(({ name }) => !planned.has(name))

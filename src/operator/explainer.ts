@@ -1,10 +1,9 @@
 import type { Client } from '@temporalio/client';
 import type { BatchRun } from '../activities/attempt.ts';
-import type { PastAttempt } from '../delivery.ts';
 import type { Destination } from '../destinations/destination.ts';
 import type { BatchedEvent } from '../temporal/events-encoding.ts';
 import { viewBatch, type BatchView } from './batch-view.ts';
-import { explainEvent, type DestinationAccount, type Fate } from './explain.ts';
+import { explainEvent, type DestinationAccount, type Fate, type ToldAttempt } from './explain.ts';
 import { fateWords } from './fate-words.ts';
 import { findEvent, searchedWords, type FoundEvent, type SearchLimits } from './find-event.ts';
 import { whereToLook, type Question } from './where.ts';
@@ -17,7 +16,7 @@ export interface ToldDestination {
   words: string;
   /** What the words are made of: the other keys of the fate. */
   detail: Record<string, unknown>;
-  attempts: (Omit<PastAttempt, 'at'> & { at: string })[];
+  attempts: (Omit<ToldAttempt, 'at'> & { at: string })[];
 }
 
 /** One event of one batch and what became of it, without what it says of anybody. Times are ISO-8601. */

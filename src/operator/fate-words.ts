@@ -66,9 +66,15 @@ export const fateWords = (fate: Fate): string => {
   }
 };
 
-/** Whether the partner has taken an attempt's events in. */
-export const receivedWords: Record<PastAttempt['received'], string> = {
-  no: 'the partner certainly does not have them, but for those it acknowledged',
-  yes: 'the partner certainly has them',
-  maybe: 'the partner may have them',
+const them = (events: number): string => (events === 1 ? 'it' : 'them');
+
+/** Whether the partner has an attempt's events. */
+export const receivedWords = ({
+  received,
+  events,
+}: Pick<PastAttempt, 'received' | 'events'>): string => {
+  if (received === 'yes') return `the partner certainly received ${them(events)}`;
+  if (received === 'maybe') return `the partner may have received ${them(events)}`;
+  const but = events === 1 ? '' : ', but for those that it acknowledged';
+  return `the partner certainly did not receive ${them(events)}${but}`;
 };

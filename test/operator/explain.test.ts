@@ -300,6 +300,22 @@ test('attempts are those of its own connection, of every account there is, once'
   expect(account(seen, 9, 'website').attempts).toEqual(shared);
 });
 
+test('an attempt under way is not taken for one whose worker was lost', () => {
+  const lost = { connection: 'hook', ms: 0, events: 3, status: 'lost', received: 'maybe' } as const;
+  const past = [
+    { ...lost, at: at - 20_000 },
+    { ...lost, at: at + 50 },
+  ];
+  const progress = checkpoint({}, { connection: 'hook', events: [0, size], past });
+  const statuses = (isRunning: boolean) =>
+    account(
+      view(state({}), { pending: [pending({ isRunning, startedAt: at, progress })] }),
+      5,
+    ).attempts.map(({ status }) => status);
+  expect(statuses(true)).toEqual(['lost', 'under_way']);
+  expect(statuses(false)).toEqual(['lost', 'lost']);
+});
+
 test('destinations that the batch was not planned for: by which rule', () => {
   const { destinations } = parseConfig(
     JSON.stringify({
