@@ -9,7 +9,7 @@ import { findEvent, searchedWords, type FoundEvent, type SearchLimits } from './
 import { whereToLook, type Question } from './where.ts';
 
 /** A `DestinationAccount` as it is told: its fate in words too, and every time in ISO-8601. */
-export interface ToldDestination {
+interface ToldDestination {
   destination: string;
   connection?: string;
   outcome: Fate['outcome'];
