@@ -78,7 +78,12 @@ export const addExplain = (command: Command, env: NodeJS.ProcessEnv, log: Logger
           const { workflowService } = connection;
           const explain = createExplainer({
             client,
-            readBatch: createBatchReader({ workflowService, namespace, keptBytes: 0 }),
+            readBatch: createBatchReader({
+              workflowService,
+              namespace,
+              keys: config.encryptionKeys,
+              keptBytes: 0,
+            }),
             destinations: config.destinations,
             limits,
           });

@@ -35,6 +35,7 @@ const open = async (
     readBatch: createBatchReader({
       workflowService: road.connection.workflowService,
       namespace: 'default',
+      keys: [],
       keptBytes: 0,
     }),
     destinations: road.config.destinations,

@@ -94,6 +94,7 @@ describe('finds', () => {
     readBatch: createBatchReader({
       workflowService: road.connection.workflowService,
       namespace: 'default',
+      keys: [],
       keptBytes: 0,
     }),
     now: Date.now,
