@@ -89,7 +89,9 @@ export const heldPart = (
     ...held,
     ...(part.reason === undefined && { reason: words, code }),
     since,
-    ...(isEnd && at - since >= retry.giveUpAfterMs && { parked: 'spent' }),
+    ...(isEnd &&
+      part.since !== undefined &&
+      at - since >= retry.giveUpAfterMs && { parked: 'spent' }),
   };
 };
 
