@@ -252,6 +252,80 @@ export interface DeliveryState {
 /** By destination. */
 export type BatchState = Record<string, DeliveryState>;
 
+/**
+ * The workflow type that redrives many batches, one for a destination at a time: its id is
+ * `redrive-<destination>`. Its activities have a task queue of their own.
+ */
+export const redriveWorkflow = 'redriveBatches';
+export const operationsQueue = 'operations';
+export const redriveId = (destination: string): string => `redrive-${destination}`;
+
+/** Signals to a redrive; `rate` takes how many batches a second. */
+export const redriveSignals = { pause: 'pause', resume: 'resume', rate: 'rate' } as const;
+/** Answers with a `RedriveProgress`. */
+export const progressQuery = 'progress';
+
+/** What a redrive does with the batches of a visibility query: signals them, or hurries what waits. */
+export interface RedrivePass {
+  kind: 'redrive' | 'hurry';
+  query: string;
+}
+
+/** A redrive's input. */
+export interface RedriveOrder {
+  destination: string;
+  choice: Choice;
+  passes: RedrivePass[];
+  /** The most batches a second that are acted on. */
+  perSecond: number;
+  /** How many batches its passes found when it was asked for. */
+  counted: number;
+}
+
+/** What a redrive has done. */
+export interface RedriveCounts {
+  /** Batches that were signalled, or looked through for deliveries that wait. */
+  done: number;
+  /** Deliveries that waited for their next attempt, and were handed out at once. */
+  hurried: number;
+  /** Batches that had ended before their turn: nothing was left of them to send. */
+  ended: number;
+  failed: number;
+  /** The first few of those that failed. */
+  failures: { batch: string; reason: string }[];
+}
+
+export interface RedriveProgress extends RedriveCounts {
+  state: 'running' | 'paused' | 'finished';
+  perSecond: number;
+  counted: number;
+  /** Of what was counted; 0 once all is gone through. */
+  left: number;
+}
+
+/** Some of a pass's batches. */
+export interface RedrivePageInput extends RedrivePass {
+  destination: string;
+  choice: Choice;
+  perSecond: number;
+  /** Where visibility goes on, as it said; absent: from the front. */
+  token?: string;
+  /** Batches that an earlier activity has read and not come to. */
+  rest?: string[];
+}
+
+export interface RedrivePageAnswer extends RedriveCounts {
+  /** How many were acted on, so that a pace can be kept. */
+  acted: number;
+  token?: string;
+  rest?: string[];
+}
+
+/** The activities of `operations`. */
+export interface OperationActivities {
+  redrivePage(input: RedrivePageInput): Promise<RedrivePageAnswer>;
+}
+
 const reasonsKept = 10;
 const messageIdsKept = 3;
 /** Of a delivery's attempts, and of a connection's that are not over. */

@@ -16,6 +16,7 @@ import { watchBacklog } from './temporal/backlog.ts';
 import { createCallBack } from './temporal/call-back.ts';
 import { connect, type TemporalTarget } from './temporal/connect.ts';
 import { createDataConverter } from './temporal/data-converter.ts';
+import { createOpenBatches } from './temporal/open-batches.ts';
 import { openDestinations } from './temporal/open-destinations.ts';
 import { createPollerCheck, createPollerList, type Ailments } from './temporal/pollers.ts';
 import { createExplainer } from './operator/explainer.ts';
@@ -24,6 +25,7 @@ import { ensureSearchAttributes } from './temporal/search-attributes.ts';
 import { UserError } from './user-error.ts';
 import { destinationStation } from './workers/destination-station.ts';
 import { createLag } from './workers/lag.ts';
+import { operationsStation } from './workers/operations-station.ts';
 import { watchRetired } from './workers/retired-watch.ts';
 import { startWorkers, workflowStation } from './workers/worker-set.ts';
 
@@ -85,13 +87,19 @@ export const startService = async (
   const readBatch = createBatchReader({ workflowService, namespace, keys, keptBytes });
   const turn = createTurns(lag.observeHeavy, Date.now);
   const callBack = createCallBack(workflowService, namespace);
+  const client = new Client({ connection, namespace, dataConverter });
   const workers = await startWorkers({
     connection,
     namespace,
     dataConverter,
     log,
     stations: [
-      ...(parts.workflows ? [workflowStation(workflowBundle)] : []),
+      ...(parts.workflows
+        ? [
+            workflowStation(workflowBundle),
+            operationsStation({ ...createOpenBatches(client), callBack, lagMs: lag.ms }),
+          ]
+        : []),
       ...parts.destinations.map((destination) =>
         destinationStation({
           destination,
@@ -106,7 +114,6 @@ export const startService = async (
       ),
     ],
   });
-  const client = new Client({ connection, namespace, dataConverter });
   const endRetired = parts.workflows
     ? watchRetired({
         configured: new Set(config.destinations.map(({ name }) => name)),

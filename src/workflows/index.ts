@@ -1,1 +1,2 @@
 export { deliverBatch } from './deliver-batch.ts';
+export { redriveBatches } from './redrive-batches.ts';
