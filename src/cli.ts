@@ -8,6 +8,8 @@ import { createLog, type Logger } from './log.ts';
 import { addExplain } from './operator/explain-command.ts';
 import { addReplay } from './operator/replay-command.ts';
 import { addReset } from './operator/reset-command.ts';
+import { addRedrive } from './operator/redrive.ts';
+import { addStatus } from './operator/status.ts';
 import { runUntilSignal } from './run.ts';
 import { createSandbox } from './sandbox/sandbox.ts';
 import { destinationsNamed, startService } from './service.ts';
@@ -114,7 +116,9 @@ const createProgram = (env: NodeJS.ProcessEnv, log: Logger): Command => {
     .action((options: { json?: boolean }) => {
       process.stdout.write(describeTypes(destinationTypes, options.json === true));
     });
+  addStatus(withConfig(program.command('status')), env, log);
   addExplain(withConfig(program.command('explain')), env, log);
+  addRedrive(withConfig(program.command('redrive')), env, log);
   addReset(program, env, log);
   addReplay(program, env, log);
   addExamples(program);

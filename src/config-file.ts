@@ -5,7 +5,7 @@ import { eventTypes } from './event.ts';
 
 const unitMs = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 /** `500ms`, `1.5s`, `10m`, `4h`, `14d` → milliseconds. */
-const Duration = z
+export const Duration = z
   .string()
   .regex(/^\d+(\.\d+)?(ms|s|m|h|d)$/, 'must be a duration such as 500ms, 30s, 10m, 4h or 2d')
   .transform((text) => parseFloat(text) * unitMs[text.replace(/[\d.]+/, '') as keyof typeof unitMs])
