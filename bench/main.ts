@@ -3,11 +3,12 @@ import { join, resolve } from 'node:path';
 import { Command } from 'commander';
 import { neighbours } from './neighbours.ts';
 import { offeredLoads } from './offered.ts';
+import { redrives } from './redrive.ts';
 import { chart, machine, markdown, resultOf, table, type Report, type Result } from './report.ts';
 import { keepsBound, type Pace, type Scenario } from './scenario.ts';
 import { throughput } from './throughput.ts';
 
-const scenarios: readonly Scenario[] = [...throughput, ...offeredLoads, ...neighbours];
+const scenarios: readonly Scenario[] = [...throughput, ...offeredLoads, ...neighbours, ...redrives];
 
 const program = new Command('bench')
   .description('Measures Distributary on this machine, with everything it needs, on loopback.')

@@ -50,6 +50,8 @@ export interface Stack {
    * @throws Error where the books do not balance in time
    */
   balance: (accepted: number, withinMs: number) => Promise<void>;
+  /** Runs one of the product's commands for operators, until it ends. */
+  run: (args: readonly string[]) => Promise<{ code: number | null; out: string }>;
   stop: () => Promise<void>;
 }
 
@@ -225,6 +227,17 @@ export const startStack = async (setup: Setup): Promise<Stack> => {
         if (Date.now() > until) throw new Error(`the books do not balance: ${wrong}`);
         await sleep(100);
       }
+    },
+    run: async (args) => {
+      const options = { env: { ...process.env, TEMPORAL_ADDRESS: undefined }, cwd: folder };
+      const all = [cli, ...args, '--config', config, '--data-dir', data];
+      const child = spawn(process.execPath, all, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
+      let out = '';
+      for (const stream of [child.stdout, child.stderr]) {
+        stream.on('data', (chunk: Buffer) => (out += chunk.toString()));
+      }
+      const [code] = (await once(child, 'close')) as [number | null];
+      return { code, out };
     },
     stop: async () => {
       await clients.close();
