@@ -9,6 +9,12 @@ const examples: Record<string, string[]> = {
   ],
   check: ['distributary check --config distributary.yaml'],
   destinations: ['distributary destinations --json'],
+  status: ['distributary status'],
+  redrive: [
+    'distributary redrive --destination mixpanel --dry-run',
+    'distributary redrive --destination mixpanel --reason rate_limited --since 2h --rate 50/s --yes',
+    'distributary redrive --destination mixpanel --pause',
+  ],
   reset: ['distributary reset batch-4e1f --destination mixpanel --dry-run'],
   replay: [
     'distributary replay test/workflows/histories/*.json',

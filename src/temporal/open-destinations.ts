@@ -1,6 +1,6 @@
 import type { Client } from '@temporalio/client';
 import { defineSearchAttributeKey } from '@temporalio/common';
-import { batchWorkflow } from '../delivery.ts';
+import { openBatches } from './open-batches.ts';
 
 const destinationsKey = defineSearchAttributeKey('Destinations', 'KEYWORD_LIST');
 /** Most batches that are looked at: those of a removed destination are seldom rare among the open ones. */
@@ -13,8 +13,10 @@ export const openDestinations = async (
 ): Promise<ReadonlySet<string>> => {
   const names = new Set<string>();
   let seen = 0;
-  const query = `WorkflowType = '${batchWorkflow}' AND ExecutionStatus = 'Running'`;
-  for await (const { typedSearchAttributes } of client.workflow.list({ query, pageSize })) {
+  for await (const { typedSearchAttributes } of client.workflow.list({
+    query: openBatches(),
+    pageSize,
+  })) {
     for (const name of typedSearchAttributes.get(destinationsKey) ?? []) names.add(name);
     seen += 1;
     if (seen >= mostBatches) break;

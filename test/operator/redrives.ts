@@ -10,7 +10,7 @@ import {
 } from '../support/product.ts';
 import { eventually } from '../support/eventually.ts';
 import { startPartner, type Partner } from '../support/partner.ts';
-import { dataConverter } from '../../src/temporal/data-converter.ts';
+import { createDataConverter } from '../../src/temporal/data-converter.ts';
 import { runningServer } from '../../src/temporal/server-place.ts';
 
 /** The product with a partner of webhooks, and an operator's commands beside it. */
@@ -68,7 +68,10 @@ export const openOperated = async (
   const connect = async () => {
     const address = `127.0.0.1:${runningServer(dataDir).port}`;
     const connection = await Connection.connect({ address });
-    return { connection, client: new Client({ connection, dataConverter }) };
+    return {
+      connection,
+      client: new Client({ connection, dataConverter: createDataConverter([]) }),
+    };
   };
   let temporal = await connect();
   const commands: Product[] = [];
