@@ -9,6 +9,8 @@ const examples: Record<string, string[]> = {
   ],
   check: ['distributary check --config distributary.yaml'],
   destinations: ['distributary destinations --json'],
+  sandbox: ['distributary sandbox --port 3001'],
+  explain: ['distributary explain node-next-1795379203977-67754da6 --around 2h'],
   status: ['distributary status'],
   redrive: [
     'distributary redrive --destination mixpanel --dry-run',

@@ -133,7 +133,7 @@ test('no secret is in what it prints or in the history of a batch', async () => 
   }
 });
 
-test('once its data are deleted under it, it is no longer healthy', async () => {
+test('once its data are deleted under it, it is no longer healthy and takes no events', async () => {
   rmSync(join(folder.path, 'data'), { recursive: true });
   const answer = await fetch(`${product.url}/health`);
   expect(answer.status).toBe(503);
@@ -141,4 +141,9 @@ test('once its data are deleted under it, it is no longer healthy', async () => 
     ok: false,
     ailments: [expect.stringMatching(/database was removed or replaced .* stop and start again/)],
   });
+  const refused = await fetch(`${product.url}/v1/track`, {
+    method: 'POST',
+    body: JSON.stringify({ userId: 'ada', event: 'Lost', writeKey: secrets.writeKey }),
+  });
+  expect(refused.status).toBe(503);
 });
