@@ -122,6 +122,14 @@ export interface PastAttempt {
  */
 export type ParkReason = 'refused' | 'spent' | 'removed' | 'failed';
 
+/** The same in words. */
+export const parkReasons: Record<ParkReason, string> = {
+  refused: 'the partner refuses the credentials, or its address is not allowed',
+  spent: 'the retry policy is spent',
+  removed: 'the destination is not configured any more',
+  failed: 'its activity failed for good',
+};
+
 /** What one connection still has to send, and why it has not yet. Times are ms since the epoch. */
 export interface Unsettled {
   connection: string;
@@ -216,6 +224,9 @@ export interface DeliveryActivities {
   deliver(input: DeliverInput): Promise<Progress>;
 }
 
+/** The type of the failure of a batch that has kept parked events for too long. */
+export const notDelivered = 'NotDelivered';
+
 /** What became of a batch: the workflow's result. */
 export interface BatchReceipt {
   events: number;
@@ -230,6 +241,15 @@ export interface Choice {
   names?: string[];
   reasons?: FailureCode[];
 }
+
+/** Whether a choice takes in something that a delivery still has to send. */
+export const isChosen = (
+  { names, reasons }: Choice,
+  destination: string,
+  { connection, code }: Pick<Unsettled, 'connection' | 'code'>,
+): boolean =>
+  (names === undefined || names.includes(destination) || names.includes(connection)) &&
+  (reasons === undefined || (code !== undefined && reasons.includes(code)));
 
 /** What a batch has at one connection and is not settled. */
 export interface UnsettledState extends Unsettled {

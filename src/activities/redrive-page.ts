@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ApplicationFailure, type Context } from '@temporalio/activity';
-import type {
-  Choice,
-  OperationActivities,
-  RedrivePageAnswer,
-  RedrivePageInput,
-  Unsettled,
+import {
+  isChosen,
+  type Choice,
+  type OperationActivities,
+  type RedrivePageAnswer,
+  type RedrivePageInput,
+  type Unsettled,
 } from '../delivery.ts';
 import type { WaitingDelivery } from './waiting-room.ts';
 
@@ -53,15 +54,6 @@ interface Checkpoint extends RedrivePageAnswer {
   /** Failed tries of the next one. */
   tries: number;
 }
-
-/** Whether a choice takes in something that a delivery still has to send. */
-export const isChosen = (
-  { names, reasons }: Choice,
-  destination: string,
-  { connection, code }: Pick<Unsettled, 'connection' | 'code'>,
-): boolean =>
-  (names === undefined || names.includes(destination) || names.includes(connection)) &&
-  (reasons === undefined || (code !== undefined && reasons.includes(code)));
 
 /** Whether a choice takes in a delivery that waits; of one that nothing is known of only all does. */
 export const isToHurry = (

@@ -1,4 +1,4 @@
-import type { PastAttempt } from '../delivery.ts';
+import { parkReasons, type PastAttempt } from '../delivery.ts';
 import type { Failing, Fate } from './explain.ts';
 
 const iso = (ms: number): string => new Date(ms).toISOString();
@@ -11,13 +11,6 @@ const rules: Record<(Fate & { outcome: 'filtered' })['rule'], string> = {
   unplanned: 'by the configuration of its day; by that of today it would be sent',
   untold: 'the receipt, of an older version, does not tell by which rule',
 };
-
-const parkedFor = {
-  refused: 'the partner refuses the credentials, or its address is not allowed',
-  spent: 'the retry policy is spent',
-  removed: 'the destination is not configured any more',
-  failed: 'its activity failed for good',
-} as const;
 
 /** ` (503: no; failing since 12:00, 3 attempts in a row)`; nothing where nothing has failed. */
 const failingWords = ({ reason, code, since, attempts }: Failing): string => {
@@ -52,10 +45,10 @@ export const fateWords = (fate: Fate): string => {
     case 'parked': {
       const kept = fate.keptUntil === undefined ? '' : `, kept until ${iso(fate.keptUntil)}`;
       const since = fate.parkedAt === undefined ? '' : ` since ${iso(fate.parkedAt)}`;
-      return `parked${since}${kept}: ${parkedFor[fate.why]}${failingWords(fate.failing)}. Mend that, then redrive it`;
+      return `parked${since}${kept}: ${parkReasons[fate.why]}${failingWords(fate.failing)}. Mend that, then redrive it`;
     }
     case 'expired':
-      return `given up: it was parked for longer than it is kept (${parkedFor[fate.why]})${failingWords(fate.failing)}`;
+      return `given up: it was parked for longer than it is kept (${parkReasons[fate.why]})${failingWords(fate.failing)}`;
     case 'unknown': {
       const { possible, why } = fate;
       const last = possible.at(-1);
@@ -72,7 +65,9 @@ const them = (events: number): string => (events === 1 ? 'it' : 'them');
 export const receivedWords = ({
   received,
   events,
-}: Pick<PastAttempt, 'received' | 'events'>): string => {
+  status,
+}: Pick<PastAttempt, 'received' | 'events'> & { status: unknown }): string => {
+  if (received === 'yes' && Number(status) >= 300) return 'the partner has refused what it names';
   if (received === 'yes') return `the partner certainly received ${them(events)}`;
   if (received === 'maybe') return `the partner may have received ${them(events)}`;
   const but = events === 1 ? '' : ', but for those that it acknowledged';

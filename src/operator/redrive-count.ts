@@ -1,5 +1,5 @@
-import { isChosen, isToHurry } from '../activities/redrive-page.ts';
-import type { RedrivePass } from '../delivery.ts';
+import { isToHurry } from '../activities/redrive-page.ts';
+import { isChosen, type RedrivePass } from '../delivery.ts';
 import type { OpenBatches } from '../temporal/open-batches.ts';
 import type { RedriveRequest } from './redrive-request.ts';
 

@@ -1,9 +1,11 @@
 import {
   ActivityFailure,
   ApplicationFailure,
+  condition,
   defineQuery,
   isCancellation,
   proxyActivities,
+  setCurrentDetails,
   setHandler,
   defineSignal,
   upsertSearchAttributes,
@@ -16,6 +18,7 @@ import {
   deliveriesQuery,
   destinationQueue,
   emptyReceipt,
+  notDelivered,
   redriveSignal,
   type BatchReceipt,
   type BatchState,
@@ -26,7 +29,7 @@ import {
   type Unsettled,
   type UnsettledState,
 } from '../delivery.ts';
-import { createParking, type Parked } from './parking.ts';
+import { createParking, type Ended, type Parked } from './parking.ts';
 import { abandonment, expiredWords, partsSummary } from './words.ts';
 
 const redrive = defineSignal<[choice?: unknown]>(redriveSignal);
@@ -101,7 +104,9 @@ export async function deliverBatch(plan: Plan): Promise<BatchReceipt> {
     underWay: new Set(),
     expired: [],
   }));
-  let isOver = false;
+  const most = Math.max(1, Math.floor(mostContinuations / Math.max(1, branches.length)));
+  let running = 0;
+  const failures: unknown[] = [];
   setHandler(redrive, parking.redrive);
   setHandler(abandon, parking.abandon);
   setHandler(deliveries, () => stateOf(branches, parking.parked()));
@@ -109,11 +114,14 @@ export async function deliverBatch(plan: Plan): Promise<BatchReceipt> {
   /** Runs one delivery activity; what it fails for good with is parked. */
   const run = async (
     { planned, receipt, underWay }: Branch,
-    activities: DeliveryActivities,
     unsettled: Unsettled[] | undefined,
   ): Promise<Unsettled[]> => {
     const { destination, retry } = planned;
     const parts = unsettled ?? [{ connection: destination, events: [0, plan.events] }];
+    const activities =
+      unsettled === undefined
+        ? activitiesOf(planned, firstPassPriority, destination)
+        : activitiesOf(planned, continuationPriority, partsSummary(parts));
     underWay.add(parts);
     try {
       const progress = await activities.deliver({
@@ -133,64 +141,70 @@ export async function deliverBatch(plan: Plan): Promise<BatchReceipt> {
     }
   };
 
-  /** Parks a part until somebody says what to do with it, or it was kept for too long. */
-  const park = async (branch: Branch, part: Unsettled): Promise<void> => {
+  /** Sees to it that events get settled or parked; `unsettled` absent: all of the batch. */
+  const deliver = (branch: Branch, unsettled?: Unsettled[]): void => {
+    running += 1;
+    run(branch, unsettled)
+      .then((left) => settle(branch, left))
+      .catch((error: unknown) => failures.push(error))
+      .finally(() => (running -= 1));
+  };
+
+  const settle = (branch: Branch, parts: Unsettled[]): void => {
     const { destination, keepMs } = branch.planned;
-    const word = await parking.park(destination, part, keepMs);
-    if (word.kind === 'expired') {
-      branch.expired.push(part);
-    } else if (word.kind === 'abandoned') {
-      const given = abandonment(part, word.reason, Date.now());
-      addReceipt(branch.receipt, { ...emptyReceipt(), abandoned: [given] });
-    } else {
-      await settle(branch, [afresh(part)]);
+    for (const part of parts) {
+      if (part.parked !== undefined) parking.park(destination, part, keepMs);
     }
-  };
-
-  const settle = async (branch: Branch, parts: Unsettled[]): Promise<void> => {
     const due = parts.filter(({ parked }) => parked === undefined);
-    const parked = parts.filter((part) => part.parked !== undefined);
-    const goOn = async (): Promise<void> => {
-      const activities = activitiesOf(branch.planned, continuationPriority, partsSummary(due));
-      await settle(branch, await run(branch, activities, due));
-    };
-    await allOrFirstFailure([
-      ...(due.length > 0 ? [goOn()] : []),
-      ...parked.map((part) => park(branch, part)),
-    ]);
+    const room = Math.max(1, most - branch.underWay.size);
+    for (const group of due.length === 0 ? [] : grouped(due, room)) deliver(branch, group);
   };
 
-  const deliver = async (branch: Branch): Promise<void> => {
-    const { planned } = branch;
-    const most = Math.max(1, Math.floor(mostContinuations / plan.deliveries.length));
-    const activities = activitiesOf(planned, firstPassPriority, planned.destination);
-    const unsettled = await run(branch, activities, undefined);
-    await allOrFirstFailure(grouped(unsettled, most).map((parts) => settle(branch, parts)));
-  };
-
-  /** Keeps `StuckDestinations` current: one change of it for all that happens at once. */
-  const keepStuckCurrent = async (): Promise<void> => {
-    while (await parking.changed(() => isOver)) {
-      const parts = [
-        ...parking.parked(),
-        ...branches.flatMap(({ planned: { destination }, expired }) =>
-          expired.map((part) => ({ destination, part })),
-        ),
-      ];
-      const names = new Set([
-        ...parts.map(({ destination }) => destination),
-        ...parts.map(({ part }) => part.connection),
-      ]);
-      upsertSearchAttributes([{ key: stuckDestinations, value: boundedNames(names) }]);
+  /** Does as was said of parts that were parked: what is redriven together shares the room there is. */
+  const obey = (ended: readonly Ended[]): void => {
+    for (const branch of branches) {
+      const { destination } = branch.planned;
+      const own = ended.filter((part) => part.destination === destination);
+      for (const { part, word } of own) {
+        if (word.kind === 'expired') branch.expired.push(part);
+        if (word.kind === 'abandoned') {
+          const given = abandonment(part, word.reason, Date.now());
+          addReceipt(branch.receipt, { ...emptyReceipt(), abandoned: [given] });
+        }
+      }
+      settle(
+        branch,
+        own.filter(({ word }) => word.kind === 'redriven').map(({ part }) => afresh(part)),
+      );
     }
   };
 
-  await Promise.all([
-    allOrFirstFailure(branches.map(deliver)).finally(() => {
-      isOver = true;
-    }),
-    keepStuckCurrent(),
-  ]);
+  /** Makes what is stuck known to searches and to the Web UI. */
+  const tellStuck = (): void => {
+    const parts = [
+      ...parking.parked(),
+      ...branches.flatMap(({ planned: { destination }, expired }) =>
+        expired.map((part) => ({ destination, part })),
+      ),
+    ];
+    const names = new Set([
+      ...parts.map(({ destination }) => destination),
+      ...parts.map(({ part }) => part.connection),
+    ]);
+    upsertSearchAttributes([{ key: stuckDestinations, value: boundedNames(names) }]);
+    setCurrentDetails(parking.details());
+  };
+
+  for (const branch of branches) deliver(branch);
+  const isOver = (): boolean => running === 0 && parking.parked().length === 0;
+  for (;;) {
+    await condition(() => parking.hasNews() || failures.length > 0 || isOver());
+    if (failures.length > 0) throw failures[0];
+    if (!parking.hasNews()) break;
+    obey(parking.takeNews());
+    tellStuck();
+  }
+
   const receipt: BatchReceipt = {
     events: plan.events,
     deliveries: Object.fromEntries(
@@ -201,7 +215,7 @@ export async function deliverBatch(plan: Plan): Promise<BatchReceipt> {
   if (rejected > 0) upsertSearchAttributes([{ key: rejectedEvents, value: rejected }]);
   const expired = branches.flatMap((branch) => branch.expired);
   if (expired.length > 0) {
-    throw ApplicationFailure.nonRetryable(expiredWords(expired), 'NotDelivered', receipt, expired);
+    throw ApplicationFailure.nonRetryable(expiredWords(expired), notDelivered, receipt, expired);
   }
   return receipt;
 }
@@ -237,10 +251,4 @@ const stateOf = (branches: readonly Branch[], parked: readonly Parked[]): BatchS
       ];
     }),
   );
-};
-
-/** Waits for all, whatever becomes of each; then fails as the first that failed, if any did. */
-const allOrFirstFailure = async <T>(promises: Promise<T>[]): Promise<T[]> => {
-  await Promise.allSettled(promises);
-  return Promise.all(promises);
 };

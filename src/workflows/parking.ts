@@ -1,5 +1,5 @@
-import { CancellationScope, condition, setCurrentDetails, sleep } from '@temporalio/workflow';
-import type { Choice, FailureCode, Unsettled } from '../delivery.ts';
+import { CancellationScope, sleep } from '@temporalio/workflow';
+import { isChosen, type Choice, type FailureCode, type Unsettled } from '../delivery.ts';
 import { parkedSummary, stuckDetails } from './words.ts';
 
 /** What ends a part's stay: an operator's word, or that it was kept for as long as it is. */
@@ -13,19 +13,25 @@ export interface Parked {
   parkedAt: number;
 }
 
+/** A part that stays no longer, and why. */
+export interface Ended extends Parked {
+  word: Word;
+}
+
 /** Where a batch's parts are parked. */
 export interface Parking {
   /** Parks a part until something is said of it. `keepMs` absent: for as long as it takes. */
-  park: (destination: string, part: Unsettled, keepMs: number | undefined) => Promise<Word>;
+  park: (destination: string, part: Unsettled, keepMs: number | undefined) => void;
   /** Signals: each may hold anything, and what is not understood concerns nobody. */
   redrive: (given: unknown) => void;
   abandon: (given: unknown) => void;
   parked: () => Parked[];
-  /**
-   * Resolves with true once what is parked has changed since this was last asked for, or with false
-   * where it is over without.
-   */
-  changed: (isOver: () => boolean) => Promise<boolean>;
+  /** Whether something has parked, or was said, since `takeNews` was called. */
+  hasNews: () => boolean;
+  /** What has ended its stay since then, all that was said at once together. */
+  takeNews: () => Ended[];
+  /** What the Web UI is to show. */
+  details: () => string;
 }
 
 /** Most characters of an operator's words that are kept. */
@@ -37,80 +43,74 @@ const texts = (given: unknown): string[] => (Array.isArray(given) ? given : [giv
 /**
  * What a signal chooses. Anybody can send one, with anything in it, and a handler that throws wedges
  * its workflow for good: what is neither absent nor a choice means nobody, not everybody.
+ * @param others further keys that it may have
  */
-const choiceIn = (given: unknown): Choice => {
+const choiceIn = (given: unknown, others: readonly string[]): Choice => {
   if (given === undefined || given === null) return {};
   if (Array.isArray(given)) return given.length === 0 ? {} : { names: texts(given) };
   if (typeof given !== 'object') return { names: texts(given) };
-  const { names, reasons, reason, ...unknown } = given as Record<string, unknown>;
-  if (Object.keys(unknown).length > 0 || (reason !== undefined && !isText(reason))) {
-    return { names: [] };
-  }
+  const { names, reasons, ...rest } = given as Record<string, unknown>;
+  if (!Object.keys(rest).every((key) => others.includes(key))) return { names: [] };
   return {
     ...(names !== undefined && { names: texts(names) }),
     ...(reasons !== undefined && { reasons: texts(reasons) as FailureCode[] }),
   };
 };
 
-const concerns = ({ names, reasons }: Choice, { destination, part }: Parked): boolean =>
-  (names === undefined || names.includes(destination) || names.includes(part.connection)) &&
-  (reasons === undefined || (part.code !== undefined && reasons.includes(part.code)));
-
+/** An empty place for one batch's parts. */
 export const createParking = (): Parking => {
-  const parked = new Map<Parked, (word: Word) => void>();
+  /** With the timers that end their stay. */
+  const parked = new Map<Parked, CancellationScope>();
+  let ended: Ended[] = [];
+  let hasNews = false;
   let remark: string | undefined;
-  let isChanged = false;
 
-  const tell = (): void => {
-    isChanged = true;
-    setCurrentDetails(stuckDetails([...parked.keys()], remark));
+  const end = (entry: Parked, word: Word): void => {
+    if (!parked.has(entry)) return;
+    parked.get(entry)!.cancel();
+    parked.delete(entry);
+    ended.push({ ...entry, word });
+    hasNews = true;
   };
   const say = (choice: Choice, word: Word): void => {
-    for (const [part, end] of parked) if (concerns(choice, part)) end(word);
+    for (const entry of [...parked.keys()]) {
+      if (isChosen(choice, entry.destination, entry.part)) end(entry, word);
+    }
   };
 
   return {
-    park: async (destination, part, keepMs) => {
+    park: (destination, part, keepMs) => {
       const entry: Parked = { destination, part, parkedAt: Date.now() };
-      let word: Word | undefined;
-      parked.set(entry, (said) => (word ??= said));
-      tell();
-      const isSaid = (): boolean => word !== undefined;
-      try {
-        if (keepMs === undefined) await condition(isSaid);
-        else await withTimer(isSaid, keepMs, parkedSummary(entry));
-        return word ?? { kind: 'expired' };
-      } finally {
-        parked.delete(entry);
-        tell();
-      }
+      const timer = new CancellationScope();
+      parked.set(entry, timer);
+      hasNews = true;
+      if (keepMs === undefined) return;
+      timer
+        .run(() => sleep(keepMs, { summary: parkedSummary(entry) }))
+        .then(
+          () => end(entry, { kind: 'expired' }),
+          () => undefined, // something was said of it, or the batch is cancelled
+        );
     },
-    redrive: (given) => say(choiceIn(given), { kind: 'redriven' }),
+    redrive: (given) => say(choiceIn(given, []), { kind: 'redriven' }),
     abandon: (given) => {
       const reason = (given as { reason?: unknown } | null | undefined)?.reason;
       if (isText(reason) && reason.trim() !== '') {
-        say(choiceIn(given), { kind: 'abandoned', reason: reason.slice(0, longestReason) });
+        const word: Word = { kind: 'abandoned', reason: reason.slice(0, longestReason) };
+        say(choiceIn(given, ['reason']), word);
       } else {
         remark = 'An `abandon` without a reason was ignored: give `{"reason": "why"}`, and names.';
-        tell();
+        hasNews = true;
       }
     },
     parked: () => [...parked.keys()],
-    changed: async (isOver) => {
-      await condition(() => isChanged || isOver());
-      const was = isChanged;
-      isChanged = false;
-      return was;
+    hasNews: () => hasNews,
+    takeNews: () => {
+      const taken = ended;
+      ended = [];
+      hasNews = false;
+      return taken;
     },
+    details: () => stuckDetails([...parked.keys()], remark),
   };
-};
-
-/** Waits for a condition, or for a time; the timer tells, in the history, what for. */
-const withTimer = async (isMet: () => boolean, ms: number, summary: string): Promise<void> => {
-  const timer = new CancellationScope();
-  try {
-    await Promise.race([condition(isMet), timer.run(() => sleep(ms, { summary }))]);
-  } finally {
-    timer.cancel();
-  }
 };

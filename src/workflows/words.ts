@@ -1,4 +1,10 @@
-import { countRanges, failureCodes, type Abandonment, type Unsettled } from '../delivery.ts';
+import {
+  countRanges,
+  failureCodes,
+  parkReasons,
+  type Abandonment,
+  type Unsettled,
+} from '../delivery.ts';
 import type { Parked } from './parking.ts';
 
 /** The server takes summaries of at most 400 bytes, with what an encryption adds; a task with a longer one fails. */
@@ -7,6 +13,12 @@ const summaryBytes = 200;
 const detailsBytes = 15_000;
 
 const bytesOf = (character: string): number => (character.codePointAt(0)! < 0x80 ? 1 : 4);
+
+const bytesIn = (text: string): number => {
+  let bytes = 0;
+  for (const character of text) bytes += bytesOf(character);
+  return bytes;
+};
 
 /** The longest beginning of a text that takes no more bytes. */
 const cut = (text: string, most: number): string => {
@@ -23,13 +35,6 @@ const cut = (text: string, most: number): string => {
 const time = (at: number): string => new Date(at).toISOString().replace(/\.\d+Z$/, 'Z');
 const counted = (count: number, what: string): string =>
   `${count} ${what}${count === 1 ? '' : 's'}`;
-
-const whyParked = {
-  refused: 'it was refused: credentials or address have to be mended',
-  spent: 'its retry policy is spent',
-  removed: 'the destination is not configured any more',
-  failed: 'its activity failed for good',
-} as const;
 
 /** What a timer or an activity is about, in one line. */
 const partSummary = ({ connection, events, reason }: Unsettled): string =>
@@ -55,13 +60,13 @@ const parkedWords = ({ part, parkedAt }: Parked): string => {
     ({ at, status, reason: words = 'taken', received }) =>
       `  - ${time(at)}: ${typeof status === 'number' ? words : `${words} (${failureCodes[status]})`}; ` +
       {
-        no: 'the partner certainly has none of them',
-        yes: 'the partner certainly has them',
-        maybe: 'the partner may have them',
+        no: 'the partner certainly has none of those left',
+        yes: 'the partner has answered for each',
+        maybe: 'the partner may have those left',
       }[received],
   );
   return [
-    `- **${connection}**: ${counted(countRanges(events), 'event')} parked since ${time(parkedAt)}, as ${whyParked[parked]}.${tried}`,
+    `- **${connection}**: ${counted(countRanges(events), 'event')} parked since ${time(parkedAt)}, as ${parkReasons[parked]}.${tried}`,
     ...(answers.length === 0 && reason !== undefined ? [`  - last: ${reason}`] : answers),
   ].join('\n');
 };
@@ -76,7 +81,18 @@ export const stuckDetails = (parked: readonly Parked[], remark: string | undefin
       '`{"names": […], "reason": "why"}` gives it up.',
     ...about,
   ].join('\n');
-  return `${cut(parked.map(parkedWords).join('\n'), detailsBytes - end.length)}\n${end}`;
+  const words: string[] = [];
+  let bytes = end.length;
+  for (const part of parked) {
+    const more = parkedWords(part);
+    bytes += bytesIn(more);
+    if (bytes > detailsBytes) {
+      words.push(`- and ${parked.length - words.length} more`);
+      break;
+    }
+    words.push(more);
+  }
+  return `${words.join('\n')}\n${end}`;
 };
 
 /** Why a batch fails in the end. */

@@ -189,26 +189,60 @@ test('many stuck connections stay within 200 pending continuations, and lose non
   expect((await road.receipts(batch)).deliveries['one']).toMatchObject({ delivered: 230 });
 }, 60_000);
 
+test('many parked connections that are redriven together stay within 200, too', async () => {
+  let refused = true;
+  partner.script(() => (refused ? { status: 401 } : { status: 503 }));
+  const sources = Array.from({ length: 230 }, (_, n) => `s${n}`);
+  const connections = Object.fromEntries(
+    sources.map((source) => [source, { settings: { url: `${partner.url}/${source}` } }]),
+  );
+  const retry = { firstDelay: '2s', maxDelay: '2s' };
+  const road = await open([hook('one', { connections, retry })], sources);
+  const batch = await road.startOf(
+    sources.map((source) => ({ source, events: [trackEvent({ messageId: source })] })),
+  );
+  const one = road.name('one');
+  await eventually(async () =>
+    expect((await stateOf(batch))[one]).toMatchObject({ state: 'parked' }),
+  );
+  expect((await stateOf(batch))[one]!.unsettled).toHaveLength(230);
+  expect(await detailsOf(batch)).toMatch(/^- and \d+ more$/m);
+  refused = false;
+  await batch.signal(redriveSignal);
+  await eventually(async () => {
+    const { raw } = await batch.describe();
+    expect(raw.pendingActivities).toHaveLength(200);
+  });
+  partner.script(() => ({ status: 200 }));
+  expect((await road.receipts(batch)).deliveries['one']).toMatchObject({ delivered: 230 });
+}, 60_000);
+
 test('a batch that no destination wants is accepted and ends', async () => {
   const road = await open([hook('one', { events: ['identify'] })]);
   const batch = await road.start(events(1));
   expect(await road.receipts(batch)).toEqual({ events: 1, deliveries: {} });
 });
 
-test.each([5, null, 'another', { destination: 'one' }, { names: 5 }, { reasons: ['x'] }, [7]])(
-  'a redrive with %j in it wedges nothing',
-  async (garbage) => {
-    let refused = true;
-    partner.script(() => (refused ? { status: 401 } : { status: 200 }));
-    const road = await open([hook('one')]);
-    const batch = await road.start(events(1));
-    await eventually(async () => expect(await stuckOf(batch)).toEqual([road.name('one')]));
-    await batch.signal(redriveSignal, garbage);
-    refused = false;
-    await batch.signal(redriveSignal);
-    expect((await road.receipts(batch)).deliveries['one']).toMatchObject({ delivered: 1 });
-  },
-);
+test.each([
+  5,
+  null,
+  'another',
+  { destination: 'one' },
+  { names: 5 },
+  { reasons: ['x'] },
+  { reason: 'x' },
+  [7],
+])('a redrive with %j in it wedges nothing', async (garbage) => {
+  let refused = true;
+  partner.script(() => (refused ? { status: 401 } : { status: 200 }));
+  const road = await open([hook('one')]);
+  const batch = await road.start(events(1));
+  await eventually(async () => expect(await stuckOf(batch)).toEqual([road.name('one')]));
+  await batch.signal(redriveSignal, garbage);
+  refused = false;
+  await batch.signal(redriveSignal);
+  expect((await road.receipts(batch)).deliveries['one']).toMatchObject({ delivered: 1 });
+});
 
 test.each(['parked', 'retrying'])('a cancelled batch ends, also one that is %s', async (state) => {
   partner.script(() => ({ status: state === 'parked' ? 401 : 500 }));
@@ -259,7 +293,7 @@ test('a parked part tells what is stuck, since when and with which answers', asy
   const details = await detailsOf(batch);
   expect(details).toMatch(new RegExp(`\\*\\*${locked}\\*\\*: 5 events parked since 20`));
   expect(details).toMatch(/1 attempt in a row/);
-  expect(details).toMatch(/401 bad key; the partner certainly has none of them/);
+  expect(details).toMatch(/401 bad key; the partner certainly has none of those left/);
   partner.script(() => ({ status: 200 }));
   await batch.signal(redriveSignal, { names: [locked] });
   await batch.result();
