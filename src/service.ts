@@ -39,12 +39,16 @@ export interface Service {
 
 /** Most bytes of JSON text of batches that a process keeps for deliveries to come. */
 const keptBytes = 64 * 1024 * 1024;
+/** Within this time a worker that is alive asks for tasks, also where there are none. */
+const longestPollMs = 70_000;
+/** On a Temporal of our own others seldom work: whoever asked before we started has ended. */
+const ofOurOwnMs = 10_000;
 const workflowBundle = resolve(import.meta.dirname, 'workflow-bundle.js');
 
 /**
  * Runs parts of the road in this process, wired to each other and to Temporal; resolves once all of
  * them work.
- * @param ofTemporal what is wrong with a Temporal of our own although it answers
+ * @param ofTemporal what is wrong with a Temporal of our own although it answers; absent: it is another's
  * @throws UserError where Temporal or a port cannot be had
  */
 export const startService = async (
@@ -52,7 +56,7 @@ export const startService = async (
   parts: Parts,
   target: TemporalTarget,
   log: Logger,
-  ofTemporal: () => Ailments = () => [],
+  ofTemporal?: () => Ailments,
 ): Promise<Service> => {
   installRuntime(log);
   const { namespace } = target;
@@ -103,6 +107,7 @@ export const startService = async (
         readBatch,
         log,
         now: Date.now,
+        firstLookMs: ofTemporal === undefined ? longestPollMs : ofOurOwnMs,
       })
     : () => undefined;
   const stopWorkers = async (): Promise<void> => {
@@ -124,7 +129,7 @@ export const startService = async (
       metrics,
       // Of our own workers each tells: those of others have to be asked for.
       others: parts.destinations.length > 0 ? [] : config.destinations,
-      ofTemporal,
+      ofTemporal: ofTemporal ?? (() => []),
       log,
     });
     return {

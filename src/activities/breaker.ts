@@ -14,6 +14,8 @@ export interface BreakerFailure {
 export interface Breaker {
   /** Why it is open; undefined while it is closed. */
   failure: () => BreakerFailure | undefined;
+  /** Whether it is open, and the partner wants to be left alone. */
+  isPaused: () => boolean;
   /** @param laterMs for how long more than others this one is to wait */
   mayEnter: (laterMs: number) => boolean;
   /** Takes the place of the one that tries, where it is open; to be left when done, once. */
@@ -33,9 +35,17 @@ export const createBreaker = (
   onChange: (failure: BreakerFailure | undefined) => void,
 ): Breaker => {
   let open:
-    { failure: BreakerFailure; failedAt: number; notBefore: number; isTried: boolean } | undefined;
+    | {
+        failure: BreakerFailure;
+        failedAt: number;
+        pauseUntil: number;
+        notBefore: number;
+        isTried: boolean;
+      }
+    | undefined;
   return {
     failure: () => open?.failure,
+    isPaused: () => open !== undefined && open.pauseUntil > now(),
     mayEnter: (laterMs) =>
       open === undefined || (!open.isTried && now() >= open.notBefore + laterMs),
     enter: () => {
@@ -47,12 +57,15 @@ export const createBreaker = (
     },
     fail: (failure, pauseUntil) => {
       const wasOpen = open !== undefined;
-      const notBefore = Math.max(now() + betweenTriesMs, pauseUntil, open?.notBefore ?? 0);
-      open = Object.assign(open ?? { isTried: false }, { failure, failedAt: now(), notBefore });
+      const failedAt = now();
+      const pause = Math.max(pauseUntil, open?.pauseUntil ?? 0);
+      const notBefore = Math.max(failedAt + betweenTriesMs, pause);
+      const state = { failure, failedAt, pauseUntil: pause, notBefore };
+      open = Object.assign(open ?? { isTried: false }, state);
       if (!wasOpen) onChange(failure);
     },
     succeed: (sentAt) => {
-      if (open === undefined || sentAt < open.failedAt) return;
+      if (open === undefined || sentAt <= open.failedAt) return;
       open = undefined;
       onChange(undefined);
     },

@@ -146,10 +146,11 @@ export const createConnections = ({
       const those = (): Known[] =>
         [...connections.values()].filter(({ origin }) => origin === found);
       const breaker = createBreaker(now, (failure) => {
-        // What failed for the partner's sake is as good as it is.
+        // What failed for the partner's sake is as good as it is, but for whom it asked to wait.
         if (failure === undefined) {
           for (const { breaker } of those()) {
-            if (ofPartner.has(breaker.failure()?.code ?? 'fault')) breaker.succeed(now());
+            const isOfPartner = ofPartner.has(breaker.failure()?.code ?? 'fault');
+            if (isOfPartner && !breaker.isPaused()) breaker.succeed(Infinity);
           }
         }
         tell(

@@ -77,8 +77,8 @@ export const createDelivery = (deps: DeliverDeps): DeliveryActivities => {
 
   const onHealth = ({ scope, name: what, failure, connections: concerned }: Health): void => {
     const named = scope === 'destination' ? {} : { [scope]: what };
-    if (failure === undefined) failing[scope].delete(what);
-    else failing[scope].add(what);
+    const wasFailing = failing[scope].delete(what);
+    if (failure !== undefined) failing[scope].add(what);
     metrics.failing.set({ destination: name, scope }, failing[scope].size);
     if (failure !== undefined) {
       log.warn(
@@ -87,7 +87,7 @@ export const createDelivery = (deps: DeliverDeps): DeliveryActivities => {
       );
       return;
     }
-    log.info(named, `a ${scope} works again`);
+    if (wasFailing) log.info(named, `a ${scope} works again`);
     for (const connection of concerned) {
       ending.forget(connection);
       waitingRoom.callBack(connection);

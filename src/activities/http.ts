@@ -65,14 +65,13 @@ const guardedConnector = (): buildConnector.connector => {
   };
 };
 
-const unreachable = new Set([
-  'ECONNREFUSED',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'UND_ERR_CONNECT_TIMEOUT',
-]);
+const unreachable = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'UND_ERR_CONNECT_TIMEOUT']);
+/** Certificates are checked before anything is sent; other faults of TLS may come at any time. */
+const badCertificate = /CERT|UNABLE_TO_VERIFY|UNABLE_TO_GET_ISSUER/;
+
+/** Whether nothing can have been sent: a network that goes away may do so in the middle, too. */
+const isUnreachable = (code: string, syscall: string | undefined): boolean =>
+  unreachable.has(code) || syscall === 'connect' || badCertificate.test(code);
 
 /** A network error in words that hold no more of the address than its host. */
 const noAnswer = (error: unknown, timeoutMs: number): NoAnswer => {
@@ -82,7 +81,7 @@ const noAnswer = (error: unknown, timeoutMs: number): NoAnswer => {
       reason: `${error.message}; network.allowPrivate is not set`,
     };
   }
-  const { name, code = name } = error as NodeJS.ErrnoException;
+  const { name, code = name, syscall } = error as NodeJS.ErrnoException;
   if (
     name === 'TimeoutError' ||
     error instanceof errors.HeadersTimeoutError ||
@@ -90,8 +89,7 @@ const noAnswer = (error: unknown, timeoutMs: number): NoAnswer => {
   ) {
     return { failure: 'silent', reason: `no answer within ${timeoutMs / 1_000} s` };
   }
-  // Certificates are checked before anything is sent.
-  return unreachable.has(code) || /CERT|TLS|SSL/.test(code)
+  return isUnreachable(code, syscall)
     ? { failure: 'unreachable', reason: `could not connect (${code})` }
     : { failure: 'broken', reason: `the connection broke (${code})` };
 };

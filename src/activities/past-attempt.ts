@@ -57,10 +57,13 @@ const unsurer = (one: Answered['received'], other: Answered['received']): boolea
 /** The requests of one connection's attempt, as they are remembered together. */
 export interface AttemptLog {
   /**
-   * Notes that so many events are sent.
+   * Notes that events are sent, by their places: those that are sent again in parts count once.
    * @returns to be called with what became of it
    */
-  sending: (events: number, at: number) => (answer: Answered, until: number) => void;
+  sending: (
+    items: readonly { place: number }[],
+    at: number,
+  ) => (answer: Answered, until: number) => void;
   /** The kind of the last failure, if any. */
   code: () => FailureCode | undefined;
   /**
@@ -75,14 +78,14 @@ export interface AttemptLog {
 export const createAttemptLog = (connection: string): AttemptLog => {
   let at: number | undefined;
   let until = 0;
-  let events = 0;
+  const places = new Set<number>();
   let status: PastAttempt['status'] | undefined;
   let failure: Answered['failure'];
   let received: PastAttempt['received'] | undefined;
   return {
-    sending: (count, sentAt) => {
+    sending: (items, sentAt) => {
       at ??= sentAt;
-      events += count;
+      for (const { place } of items) places.add(place);
       return (answer, answeredAt) => {
         until = Math.max(until, answeredAt);
         if (answer.failure !== undefined || failure === undefined) {
@@ -96,6 +99,7 @@ export const createAttemptLog = (connection: string): AttemptLog => {
     past: (isOver, mask) => {
       if (at === undefined) return undefined;
       const ms = Math.max(0, until - at);
+      const events = places.size;
       if (!isOver || status === undefined) {
         return { connection, at, ms, events, status: 'lost', received: 'maybe' };
       }

@@ -170,7 +170,7 @@ export const sendPart = async (
       return;
     }
     const sentAt = now();
-    const ends = part.sending(items.length, sentAt);
+    const ends = part.sending(items, sentAt);
     const answer = await send(request);
     if (!('status' in answer)) {
       const { failure, reason } = answer;
@@ -216,7 +216,7 @@ export const sendPart = async (
   // A fault in the type's own code: its events wait for the mended version.
   const fault = (items: readonly Placed[], error: unknown): void => {
     const reason = `${type.type} failed: ${messageOf(error)}`;
-    part.sending(items.length, now())(
+    part.sending(items, now())(
       { status: 'fault', received: 'maybe', failure: { code: 'fault', reason } },
       now(),
     );

@@ -16,7 +16,7 @@ export interface WaitingRoom {
   enter: (connections: readonly string[], delivery: WaitingDelivery, dueAt: number) => void;
   /** To be called when a delivery begins, for whatever reason. */
   leave: (delivery: WaitingDelivery) => void;
-  /** Calls back whoever waits for the connection, one after the other. */
+  /** Calls back whoever waits for the connection, one after the other, and in turn with others'. */
   callBack: (connection: string) => void;
 }
 
@@ -64,7 +64,9 @@ export const createWaitingRoom = ({
   const byKey = new Map<string, Entry>();
   /** The same by connection, in the order in which they came. */
   const waiting = new Map<string, Set<Entry>>();
-  const calling = new Set<string>();
+  /** Connections that work again, in the order of their turns. */
+  const toCall = new Set<string>();
+  let isCalling = false;
   const keyOf = ({ runId, activityId }: WaitingDelivery): string => `${runId} ${activityId}`;
 
   let mark = performance.eventLoopUtilization();
@@ -87,7 +89,7 @@ export const createWaitingRoom = ({
   const forgetPast = (): void => {
     for (const entry of byKey.values()) if (entry.dueAt < now()) forget(entry);
   };
-  /** Takes the next that is to be called. */
+  /** The next that is to be called. */
   const nextOf = (connection: string): Entry | undefined => {
     for (const entry of waiting.get(connection) ?? []) {
       if (entry.dueAt > now() + soonMs) return entry;
@@ -102,13 +104,21 @@ export const createWaitingRoom = ({
     await call(entry.delivery).catch(() => undefined);
   };
 
-  const callAll = async (connection: string): Promise<void> => {
+  /** Calls those that wait for a connection that works, each connection in its turn, until none do. */
+  const callAll = async (): Promise<void> => {
     forgetPast();
-    const isOver = (): boolean => !works(connection) || closed.aborted;
-    while (!isOver() && nextOf(connection) !== undefined) {
-      do await sleep(gapMs(), undefined, { signal: closed }).catch(() => undefined);
-      while ((!hasRoom() || isBusy()) && !isOver());
-      if (!isOver()) await callNext(connection);
+    for (;;) {
+      for (const connection of toCall) {
+        if (!works(connection) || nextOf(connection) === undefined) toCall.delete(connection);
+      }
+      if (toCall.size === 0 || closed.aborted) return;
+      await sleep(gapMs(), undefined, { signal: closed }).catch(() => undefined);
+      if (!hasRoom() || isBusy()) continue;
+      const connection = [...toCall].find(works);
+      if (connection === undefined) continue;
+      toCall.delete(connection);
+      toCall.add(connection);
+      await callNext(connection);
     }
   };
 
@@ -135,9 +145,13 @@ export const createWaitingRoom = ({
       if (entry !== undefined) forget(entry);
     },
     callBack: (connection) => {
-      if (calling.has(connection)) return;
-      calling.add(connection);
-      void callAll(connection).finally(() => calling.delete(connection));
+      if (!waiting.has(connection)) return;
+      toCall.add(connection);
+      if (isCalling) return;
+      isCalling = true;
+      void callAll().finally(() => {
+        isCalling = false;
+      });
     },
   };
 };

@@ -24,8 +24,8 @@ export interface RetiredDeps {
   readBatch: AttemptDeps['readBatch'];
   log: Logger;
   now: () => number;
-  /** When it is looked for the first time: workers that are alive have asked for tasks by then. */
-  firstLookMs?: number;
+  /** When it is looked for the first time: workers that are alive must have asked for tasks by then. */
+  firstLookMs: number;
   /** And how often from then on. */
   everyMs?: number;
 }
@@ -44,7 +44,7 @@ export const watchRetired = ({
   readBatch,
   log,
   now,
-  firstLookMs = 10_000,
+  firstLookMs,
   everyMs = 60_000,
 }: RetiredDeps): (() => void) => {
   const startedAt = now();
@@ -64,10 +64,10 @@ export const watchRetired = ({
   };
 
   const look = async (): Promise<void> => {
-    for (const name of await openDestinations()) {
+    const open = await openDestinations();
+    for (const name of open) {
       const queue = destinationQueue(name);
       if (configured.has(name) || parking.has(name) || (await isServed(queue))) continue;
-      parking.add(name);
       log.warn(
         { destination: name },
         'a destination that open batches name is not configured: its deliveries are parked',
@@ -79,12 +79,13 @@ export const watchRetired = ({
         context: () => Context.current(),
       });
       await workers.add({ queue, options: { activities, identity } });
+      parking.add(name);
     }
     for (const name of parking) {
       const queue = destinationQueue(name);
-      if (!(await isServed(queue))) continue;
+      if (open.has(name) && !(await isServed(queue))) continue;
       parking.delete(name);
-      log.info({ destination: name }, 'another process has the destination: it is left to it');
+      log.info({ destination: name }, 'no open batch names it, or another process has it');
       await workers.remove(queue);
     }
   };
@@ -92,13 +93,16 @@ export const watchRetired = ({
   const ended = new AbortController();
   const lookOn = async (): Promise<void> => {
     const wait = (ms: number) => sleep(ms, undefined, { signal: ended.signal, ref: false });
-    for (let ms = firstLookMs; ; ms = everyMs) {
+    for (let ms = firstLookMs; ;) {
       await wait(ms);
+      const began = now();
       try {
         await look();
       } catch (error) {
         log.warn({ err: error }, 'could not look for destinations that were removed');
       }
+      // Behind a large backlog a look is long: it takes a small part of the time nevertheless.
+      ms = Math.max(everyMs, 30 * (now() - began));
     }
   };
   lookOn().catch(() => undefined); // it was ended

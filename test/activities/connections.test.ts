@@ -82,6 +82,19 @@ test('several connections that fail at one origin keep the others from it, until
   expect(connections.enter('a', true)).toMatchObject({ isTry: false });
 });
 
+test('when an origin works again, those that were asked to wait still do', () => {
+  const { connections, pass, fail } = open();
+  fail('a', down, start + 60_000);
+  for (const name of ['b', 'c']) fail(name);
+  pass(1_000);
+  expect(connections.enter('b', false)).toBeDefined();
+  connections.recovered('b', start + 1_000);
+  expect(connections.mayEnter('c', true)).toBe(true);
+  expect(connections.mayEnter('a', false)).toBe(false);
+  pass(60_000);
+  expect(connections.mayEnter('a', false)).toBe(true);
+});
+
 test('accounts that are refused or throttled say nothing of their origin', () => {
   const { connections, fail } = open();
   connections.sent('fine', origin)(true);
