@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { historyFromJSON, type History } from '@temporalio/common/lib/proto-utils.js';
 import { z } from 'zod';
-import { batchWorkflow } from '../delivery.ts';
+import { batchWorkflow, redriveWorkflow } from '../delivery.ts';
 
 /** A history with what to call it by. */
 export interface NamedHistory {
@@ -57,9 +57,10 @@ const historyOf = (document: unknown): History => {
     );
   }
   const type = history.events?.[0]?.workflowExecutionStartedEventAttributes?.workflowType?.name;
-  if (type !== batchWorkflow) {
+  if (type !== batchWorkflow && type !== redriveWorkflow) {
     throw new Error(
-      `is the history of ${type == null ? 'something else' : `a workflow ${type}`}, not of a batch (${batchWorkflow})`,
+      `is the history of ${type == null ? 'something else' : `a workflow ${type}`}, ` +
+        `not of a batch or a redrive (${batchWorkflow}, ${redriveWorkflow})`,
     );
   }
   return history;

@@ -86,11 +86,11 @@ const report = async (
   if (diverging > 0) process.exitCode = diverged;
 };
 
-/** Adds `replay`: histories of batches, against this build's workflow. */
+/** Adds `replay`: histories of batches and redrives, against this build's workflows. */
 export const addReplay = (program: Command, env: NodeJS.ProcessEnv, log: Logger): Command =>
   withDataDir(program.command('replay'))
     .description(
-      "run histories of batches through this build's workflow; exit code 1 where one diverges, 2 where one cannot be read",
+      "run histories of batches and redrives through this build's workflows; exit code 1 where one diverges, 2 where one cannot be read",
     )
     .argument('[files...]', 'histories, as `temporal workflow show -o json` writes them')
     .option(
