@@ -8,6 +8,9 @@ import {
 } from 'node:crypto';
 import { UserError } from './user-error.ts';
 
+/** What is encrypted does not open: its key is not there, or is not the one that it was made with. */
+export class CannotOpen extends UserError {}
+
 /** A key of AES-256. The object is one that no log prints. */
 export interface EncryptionKey {
   /** In the plain text of what it encrypts. */
@@ -53,7 +56,7 @@ export const seal = (plain: Uint8Array, key: EncryptionKey, purpose: string): Bu
 /**
  * Decrypts what `seal` made.
  * @param keyId of the key that it was made with
- * @throws UserError where there is no such key, another was meant, or a byte has changed
+ * @throws CannotOpen where there is no such key, another was meant, or a byte has changed
  */
 export const open = (
   sealed: Uint8Array,
@@ -63,7 +66,7 @@ export const open = (
 ): Buffer => {
   const key = keys.find(({ id }) => id === keyId);
   if (key === undefined) {
-    throw new UserError(
+    throw new CannotOpen(
       `What Temporal holds is encrypted with the key ${JSON.stringify(keyId)}, which is not among ` +
         'encryption.keys in the configuration. Put it back there, behind the first if that is a newer one.',
     );
@@ -80,7 +83,7 @@ export const open = (
     decryption.setAuthTag(sealed.subarray(-tagBytes));
     return Buffer.concat([decryption.update(body), decryption.final()]);
   } catch {
-    throw new UserError(
+    throw new CannotOpen(
       `What Temporal holds does not open with the key ${JSON.stringify(keyId)} of encryption.keys: ` +
         'it was encrypted with another key of this id, or is damaged. Give that key back its id.',
     );

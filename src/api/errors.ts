@@ -47,6 +47,10 @@ export const apiErrors = {
   invalid_query: { status: 400, message: 'The query does not say what is asked for' },
   event_not_found: { status: 404, message: 'No batch that was searched holds the event' },
   too_many_searches: { status: 429, message: 'Other searches run; ask again once they have ended' },
+  cannot_open: {
+    status: 500,
+    message: 'What Temporal holds is encrypted with a key that is not configured here',
+  },
   temporal_unavailable: { status: 503, message: 'Temporal does not answer' },
   rate_limited: { status: 429, message: 'The source sends more than its share' },
   overloaded: { status: 503, message: 'Events cannot be taken at the moment' },

@@ -45,6 +45,7 @@ const ofOperators: ErrorCode[] = [
   'invalid_query',
   'event_not_found',
   'too_many_searches',
+  'cannot_open',
   'temporal_unavailable',
 ];
 const ofOtherPaths: ErrorCode[] = [

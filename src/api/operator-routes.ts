@@ -1,5 +1,6 @@
 import { isGrpcServiceError } from '@temporalio/client';
 import type { Request, Router } from 'express';
+import { CannotOpen } from '../encryption.ts';
 import { UserError } from '../user-error.ts';
 import { Refused } from './errors.ts';
 import { isOperator } from './operator-token.ts';
@@ -16,7 +17,8 @@ export interface OperatorDeps {
   token: string;
   /**
    * @param over ends the search, by throwing
-   * @throws UserError where the question says too little, too much, or no time
+   * @throws UserError where the question says too little, too much, or no time; CannotOpen where a key is
+   * gone
    */
   explain: (
     question: { messageId: string; batch?: string | undefined; around?: string | undefined },
@@ -64,6 +66,7 @@ export const addOperatorRoutes = (router: Router, { token, explain }: OperatorDe
       if (events.length === 0) throw new Refused('event_not_found', searched);
       response.json({ events, searched });
     } catch (error) {
+      if (error instanceof CannotOpen) throw new Refused('cannot_open', error.message);
       if (error instanceof UserError) throw new Refused('invalid_query', error.message);
       if (!isGrpcServiceError(error)) throw error;
       response.set('Retry-After', retryAfterSeconds);

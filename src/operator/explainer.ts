@@ -42,7 +42,8 @@ export interface Explanation {
 /**
  * Answers what became of an event.
  * @param over ends the search, by throwing
- * @throws UserError where the question says too little, too much, or no time
+ * @throws UserError where the question says too little, too much, or no time; CannotOpen where it is not
+ * found and some of what was searched cannot be opened, or nothing can be told without
  */
 export type Explain = (question: Question, over?: AbortSignal) => Promise<Explanation>;
 

@@ -1,6 +1,7 @@
 import { WorkflowNotFoundError, type Client } from '@temporalio/client';
 import type { BatchRun } from '../activities/attempt.ts';
 import { batchWorkflow } from '../delivery.ts';
+import { CannotOpen } from '../encryption.ts';
 import type { BatchedEvent } from '../temporal/events-encoding.ts';
 import type { Where } from './where.ts';
 
@@ -88,6 +89,7 @@ const findInBatch = async (
  * further and further from the time, and ends with the step that finds it.
  * @param limits of the search by time
  * @param over ends the search, by throwing
+ * @throws CannotOpen where nothing is found, and it may be in what a key is missing for
  */
 export const findEvent = async (
   deps: FindEventDeps,
@@ -111,6 +113,7 @@ export const findEvent = async (
   const found: FoundEvent[] = [];
   const searched: Searched = { by, at, batches: 0 };
   const seen = new Set<string>();
+  let lacked: CannotOpen | undefined;
 
   const look = async (runs: readonly BatchRun[]): Promise<void> => {
     const held = await Promise.all(
@@ -120,6 +123,7 @@ export const findEvent = async (
         } catch (error) {
           const { batches = 0, reason = (error as Error).message } = searched.unreadable ?? {};
           searched.unreadable = { batches: batches + 1, reason };
+          if (error instanceof CannotOpen) lacked ??= error;
           return [];
         }
       }),
@@ -161,6 +165,12 @@ export const findEvent = async (
         : (knownTo === to || (await lookBetween(knownTo, to))) &&
           (await lookBetween(from, knownFrom));
     if (!complete || found.length > 0) break;
+  }
+  if (found.length === 0 && lacked !== undefined) {
+    const { unreadable, ...looked } = searched;
+    throw new CannotOpen(
+      `Not found in what can be read. ${searchedWords(looked)} ${unreadable!.batches} of them cannot be read: ${lacked.message}`,
+    );
   }
   return { found, searched };
 };

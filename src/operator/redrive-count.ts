@@ -1,5 +1,6 @@
 import { isToHurry } from '../activities/redrive-page.ts';
 import { isChosen, type RedrivePass } from '../delivery.ts';
+import { CannotOpen } from '../encryption.ts';
 import type { OpenBatches } from '../temporal/open-batches.ts';
 import type { RedriveRequest } from './redrive-request.ts';
 
@@ -75,6 +76,7 @@ const countPass = async (
         try {
           note(await lookInto(request, kind, batches, batch));
         } catch (error) {
+          if (error instanceof CannotOpen) throw error;
           found.silence = error instanceof Error ? error.message : String(error);
         }
       }
@@ -85,7 +87,10 @@ const countPass = async (
   return found;
 };
 
-/** Counts what a redrive would go through. Nothing is changed. */
+/**
+ * Counts what a redrive would go through. Nothing is changed.
+ * @throws CannotOpen where a key is missing
+ */
 export const countRedrive = async (
   request: RedriveRequest,
   batches: OpenBatches,

@@ -1,5 +1,6 @@
-import type { DataConverter } from '@temporalio/common';
+import type { DataConverter, PayloadCodec } from '@temporalio/common';
 import { Worker } from '@temporalio/worker';
+import { UserError } from '../user-error.ts';
 import type { NamedHistory } from './history-file.ts';
 
 /** What became of one history. */
@@ -15,9 +16,23 @@ const wordsOf = ({ message }: Error): string => {
   return failure.replace(/^\[TMPRL\d+\] /, '').replace(/^Nondeterminism error: /, '');
 };
 
+/** A codec that keeps what it could not decode for: to the SDK that is a failure like any other. */
+const remembering = (codec: PayloadCodec, keep: (error: unknown) => void): PayloadCodec => ({
+  encode: (payloads) => codec.encode(payloads),
+  decode: async (payloads) => {
+    try {
+      return await codec.decode(payloads);
+    } catch (error) {
+      keep(error);
+      throw error;
+    }
+  },
+});
+
 /**
  * Runs the workflow of this build through histories, as a worker does that takes a batch over.
  * @param workflowBundle the file that `npm run build` made
+ * @throws UserError at a history that cannot be decoded: whether it diverges cannot be known
  */
 export const replayHistories = async function* (
   workflowBundle: string,
@@ -27,11 +42,21 @@ export const replayHistories = async function* (
   const named = (async function* () {
     for await (const { name, history } of histories) yield { workflowId: name, history };
   })();
+  let undecodable: Error | undefined;
+  const payloadCodecs = dataConverter.payloadCodecs?.map((codec) =>
+    remembering(codec, (error) => (undecodable ??= error as Error)),
+  );
   const results = Worker.runReplayHistories(
-    { workflowBundle: { codePath: workflowBundle }, dataConverter },
+    {
+      workflowBundle: { codePath: workflowBundle },
+      dataConverter: { ...dataConverter, ...(payloadCodecs !== undefined && { payloadCodecs }) },
+    },
     named,
   );
   for await (const { workflowId, error } of results) {
+    if (undecodable !== undefined) {
+      throw new UserError(`${workflowId} cannot be read. ${(undecodable as Error).message}`);
+    }
     yield {
       name: workflowId,
       ...(error !== undefined && { divergence: wordsOf(error) }),

@@ -75,7 +75,7 @@ const bodyOf = (bytes: Uint8Array, keys: readonly EncryptionKey[]): Uint8Array =
 /**
  * Decodes the bytes that `encodeEvents` made.
  * @returns the events by their place, and the size of their JSON text in characters
- * @throws UserError where the key is not among these; Error where the bytes are of an unknown version
+ * @throws CannotOpen where the key is not among these; Error where the bytes are of an unknown version
  * or damaged
  */
 export const decodeEvents = async (

@@ -1,5 +1,6 @@
 import { afterEach, expect, test } from '@jest/globals';
 import type { OperatorDeps } from '../../src/api/operator-routes.ts';
+import { CannotOpen } from '../../src/encryption.ts';
 import { UserError } from '../../src/user-error.ts';
 import { eventually } from '../support/eventually.ts';
 import { closeServers, serveApi } from './api-server.ts';
@@ -83,6 +84,13 @@ test.each([
     'All.',
   ],
   ['a mistake', () => Promise.reject(new UserError('no time')), 400, 'invalid_query', 'no time'],
+  [
+    'a key that is gone',
+    () => Promise.reject(new CannotOpen('no key')),
+    500,
+    'cannot_open',
+    'no key',
+  ],
 ] as const)('%s', async (_, explain, status, code, message) => {
   const get = await serve(explain);
   const answer = await get('?messageId=m');

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Analytics } from '@segment/analytics-node';
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { createBatchReader } from '../../src/activities/batch-reader.ts';
+import { CannotOpen } from '../../src/encryption.ts';
 import { findEvent, searchedWords } from '../../src/operator/find-event.ts';
 import { timeInId } from '../../src/operator/id-time.ts';
 import { whereToLook } from '../../src/operator/where.ts';
@@ -201,6 +202,22 @@ describe('finds', () => {
       expect(found).toMatchObject([{ batch: batch.workflowId }]);
       expect(searchedWords(searched)).toContain('1 of them could not be read (no key).');
     });
+  });
+
+  test('nothing for certain where a key is gone, and names it', async () => {
+    const gone = { id: 'of-last-year', key: randomBytes(32).toString('hex') };
+    const sealed = await openRoad({
+      destinations: [{ name: 'hook', type: 'webhook', settings: { url: partner.url } }],
+      keys: [gone],
+    });
+    const messageId = newId();
+    await sealed.start([trackEvent({ messageId })]);
+    await eventually(async () => {
+      const failure: unknown = await find(messageId).catch((error: unknown) => error);
+      expect(failure).toBeInstanceOf(CannotOpen);
+      expect((failure as Error).message).toMatch(/ cannot be read: .*the key "of-last-year"/);
+    });
+    await sealed.close();
   });
 
   test('nothing once it is ended', async () => {

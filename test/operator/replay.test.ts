@@ -1,6 +1,9 @@
+import { createSecretKey, randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { createPayloadCodec } from '../../src/temporal/payload-codec.ts';
+import { payloadConverter } from '../../src/temporal/payload-converter.ts';
 import { createFolder, runProduct, type Folder } from '../support/product.ts';
 import { testAddress, uniqueName } from '../support/temporal.ts';
 
@@ -95,6 +98,33 @@ test(
     for (const [n, [file, words]] of Object.entries(wrong).entries()) {
       expect(lines[n]).toMatch(new RegExp(`^${file.replace('.', '\\.')} ${words.source}.*\\.$`));
     }
+  },
+  slow,
+);
+
+test(
+  'a key that is gone is a mistake, and no divergence',
+  async () => {
+    const history = JSON.parse(text('delivered')) as {
+      events: { workflowExecutionStartedEventAttributes?: { input: { payloads: object[] } } }[];
+    };
+    const key = { id: 'of-last-year', key: createSecretKey(randomBytes(32)) };
+    const payload = payloadConverter.toPayload({ version: 1 });
+    const [sealed] = await createPayloadCodec([key]).encode([payload]);
+    const { metadata, data } = sealed!;
+    history.events[0]!.workflowExecutionStartedEventAttributes!.input.payloads[0] = {
+      metadata: Object.fromEntries(
+        Object.entries(metadata!).map(([name, value]) => [
+          name,
+          Buffer.from(value).toString('base64'),
+        ]),
+      ),
+      data: Buffer.from(data!).toString('base64'),
+    };
+    write('sealed.json', JSON.stringify(history));
+    const { code, stdout, stderr } = await replay('sealed.json');
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toMatch(/^sealed.json cannot be read\. .*the key "of-last-year".*\n$/);
   },
   slow,
 );
