@@ -1,4 +1,6 @@
 import {
+  isGrpcCancelledError,
+  isGrpcDeadlineError,
   QueryNotRegisteredError,
   WorkflowFailedError,
   type Client,
@@ -22,6 +24,8 @@ import {
   type Progress,
   type Unsettled,
 } from '../delivery.ts';
+import { CannotOpen } from '../encryption.ts';
+import { refusalIn } from './refusal.ts';
 
 /** A delivery's activity that is under way, or waits for its next attempt. Times are ms since the epoch. */
 export interface PendingDelivery {
@@ -130,9 +134,22 @@ const failureOf = async (
   }
 };
 
+/** Why a workflow did not answer, as a clause. */
+const unaskedFor = (error: unknown): string => {
+  if (error instanceof QueryNotRegisteredError) {
+    return 'the workflow worker is of a version that cannot be asked how far a batch has come';
+  }
+  // A native connection cancels a call whose time is over.
+  if (isGrpcDeadlineError(error) || isGrpcCancelledError(error)) {
+    return `no workflow worker answered within ${answerMs / 1_000} s whether it can tell more`;
+  }
+  const words = refusalIn(error)?.words ?? (error as Error).message;
+  return `the workflow could not be asked whether it can tell more (${words.replace(/[.\s]+$/, '')})`;
+};
+
 /**
  * Looks at a batch's latest run.
- * @throws WorkflowNotFoundError where there is none of this name
+ * @throws WorkflowNotFoundError where there is none of this name; CannotOpen where a key is missing
  */
 export const viewBatch = async (client: Client, batch: string): Promise<BatchView> => {
   let handle = client.workflow.getHandle(batch);
@@ -159,12 +176,8 @@ export const viewBatch = async (client: Client, batch: string): Promise<BatchVie
         ),
       };
     } catch (error) {
-      return {
-        unasked:
-          error instanceof QueryNotRegisteredError
-            ? 'the workflow worker is of a version that cannot be asked how far a batch has come'
-            : `no workflow worker answered within ${answerMs / 1_000} s whether it can tell more`,
-      };
+      if (error instanceof CannotOpen) throw error;
+      return { unasked: unaskedFor(error) };
     }
   };
 

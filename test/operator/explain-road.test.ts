@@ -1,11 +1,13 @@
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { createBatchReader } from '../../src/activities/batch-reader.ts';
-import { abandonSignal, redriveSignal } from '../../src/delivery.ts';
+import { abandonSignal, batchWorkflow, redriveSignal, type Plan } from '../../src/delivery.ts';
+import { viewBatch } from '../../src/operator/batch-view.ts';
 import { createExplainer, type Explain, type ToldEvent } from '../../src/operator/explainer.ts';
 import { eventually } from '../support/eventually.ts';
 import { identifyEvent, trackEvent } from '../support/events.ts';
 import { startPartner, type Partner } from '../support/partner.ts';
 import { openRoad, type DestinationEntry, type Road } from '../support/road.ts';
+import { uniqueName } from '../support/temporal.ts';
 
 let partner: Partner;
 const roads: Road[] = [];
@@ -198,4 +200,16 @@ test('what can be told where no workflow worker answers', async () => {
   expect(one).toMatchObject({ destination: road.name('one'), outcome: 'waiting' });
   expect(told!.notes).toEqual([expect.stringContaining('no workflow worker answered')]);
   await other.client.workflow.getHandle(batch.workflowId).terminate('the test is over');
+});
+
+test('a workflow that cannot be asked says why itself', async () => {
+  const { client } = await open([hook('one')]);
+  const batch = await client.workflow.start(batchWorkflow, {
+    workflowId: uniqueName(),
+    taskQueue: uniqueName(), // nobody's
+    args: [{ version: 1, events: 1, deliveries: [] } satisfies Plan],
+  });
+  await batch.terminate('the test is over');
+  const { unasked } = await viewBatch(client, batch.workflowId);
+  expect(unasked).toMatch(/could not be asked .*\(.*closed before WorkflowTaskStarted.*\)$/);
 });
