@@ -84,8 +84,10 @@ export const redriveRequest = async (
   now: number,
 ): Promise<RedriveRequest> => {
   const { destination, source, since, reason } = filter;
+  const isInBatches = async (attribute: string, value: string): Promise<boolean> =>
+    (await batches.count(openBatches(`${attribute} = '${value}'`))) > 0;
   const isKnownToBatches = async (attribute: string, name: string): Promise<boolean> =>
-    isName(name) && (await batches.count(openBatches(`${attribute} = '${name}'`))) > 0;
+    isName(name) && (await isInBatches(attribute, name));
 
   const notes: string[] = [];
   const configured = destinations.find(({ name }) => name === destination);
@@ -113,13 +115,15 @@ export const redriveRequest = async (
   const own = `${destination}/${source ?? ''}`;
   const hasOwn =
     source !== undefined &&
-    (configured?.own.has(source) ?? (await isKnownToBatches('StuckDestinations', own)));
+    (configured?.own.has(source) ?? (await isInBatches('StuckDestinations', own)));
   const name = hasOwn ? own : destination;
   const ofSource = source === undefined ? [] : [`Sources = '${source}'`];
   if (source !== undefined && !hasOwn) {
-    notes.push(
-      `${source} has no settings of its own at ${destination}: where other sources' events are in the same batches, theirs go, too.`,
-    );
+    const why =
+      configured === undefined
+        ? `No open batch is stuck at ${own}`
+        : `${source} has no settings of its own at ${destination}`;
+    notes.push(`${why}: where other sources' events are in the same batches, theirs go, too.`);
   }
   const time = (ms: number): string => `'${new Date(ms).toISOString()}'`;
   const bounds = [

@@ -1,5 +1,11 @@
-import { expect, test } from '@jest/globals';
-import { parseRate, parseReasons, parseSince } from '../../src/operator/redrive-request.ts';
+import { describe, expect, test } from '@jest/globals';
+import { parseConfig } from '../../src/config.ts';
+import {
+  parseRate,
+  parseReasons,
+  parseSince,
+  redriveRequest,
+} from '../../src/operator/redrive-request.ts';
 
 test.each([
   ['20/s', 20],
@@ -26,4 +32,39 @@ test('reasons are known words', () => {
   expect(parseReasons('rate_limited, refused')).toEqual(['rate_limited', 'refused']);
   expect(() => parseReasons('rate_limited,tired')).toThrow('one of rate_limited, unavailable,');
   expect(() => parseReasons('toString')).toThrow('one of');
+});
+
+describe("one source's events at a destination that is not configured any more", () => {
+  const config = parseConfig(
+    JSON.stringify({ sources: [{ name: 'shop', writeKey: 'key-of-shop' }], destinations: [] }),
+    {},
+    'of the test',
+  );
+  /** @param named what open batches have, by search attribute and value */
+  const requestWhere = (named: string[]) =>
+    redriveRequest(
+      { destination: 'gone', source: 'shop' },
+      config,
+      {
+        count: (query) =>
+          Promise.resolve(named.some((condition) => query.includes(condition)) ? 1 : 0),
+      },
+      Date.now(),
+    );
+
+  test('go alone where batches are stuck at its own connection', async () => {
+    const { choice, passes, words, notes } = await requestWhere([
+      "Destinations = 'gone'",
+      "StuckDestinations = 'gone/shop'",
+    ]);
+    expect([choice, words]).toEqual([{ names: ['gone/shop'] }, 'at gone/shop']);
+    expect(passes[0]!.query).toContain("StuckDestinations = 'gone/shop'");
+    expect(notes).toEqual([expect.stringContaining('not in the configuration any more')]);
+  });
+
+  test("go with others' where none is, and the note says so", async () => {
+    const { choice, words, notes } = await requestWhere(["Destinations = 'gone'"]);
+    expect([choice, words]).toEqual([{ names: ['gone'] }, 'at gone, of shop']);
+    expect(notes[1]).toMatch(/^No open batch is stuck at gone\/shop: .* theirs go, too\.$/);
+  });
 });
