@@ -73,24 +73,46 @@ const confirm = async (question: string): Promise<boolean> => {
   }
 };
 
-/** Watches until the end or Ctrl-C, and says how it stands. */
-const watch = async (client: Client, destination: string, stuckQuery?: string): Promise<void> => {
+/**
+ * Watches until the end, Ctrl-C, or a long silence, and says how it stands.
+ * @returns whether it has ended
+ */
+const watch = async (
+  client: Client,
+  destination: string,
+  stuckQuery?: string,
+): Promise<boolean> => {
   const over = new AbortController();
   const leave = (): void => over.abort();
   process.once('SIGINT', leave);
   process.once('SIGTERM', leave);
-  const { status, progress } = await watchRedrive(client, destination, screen(), over.signal);
+  const { status, progress, isSilent } = await watchRedrive(
+    client,
+    destination,
+    screen(),
+    over.signal,
+  );
   process.off('SIGINT', leave);
   process.off('SIGTERM', leave);
   if (progress !== undefined) say(progressWords(progress));
+  const itself = `distributary redrive --destination ${destination}`;
+  if (isSilent === true) {
+    say(
+      'Nobody answers for the redrive: neither has it ended, nor does a process with a workflow worker run it. ' +
+        'See that Temporal and `distributary start` (or `api`, `worker`) run: then it goes on by itself.\n' +
+        `To see it: ${itself} --attach\n` +
+        `To end it without them: temporal workflow terminate -w ${redriveId(destination)}`,
+    );
+    process.exitCode = 1;
+    return false;
+  }
   if (over.signal.aborted) {
-    const itself = `distributary redrive --destination ${destination}`;
     say(
       `The redrive goes on without this window. To see it: ${itself} --attach\n` +
         'In place of --attach, --pause halts it, --resume lets it go on, and --cancel ends it.',
     );
     process.exitCode = leftByCtrlC;
-    return;
+    return false;
   }
   if (status !== 'COMPLETED')
     say(`The redrive has ended before its time: ${status.toLowerCase()}.`);
@@ -100,6 +122,7 @@ const watch = async (client: Client, destination: string, stuckQuery?: string): 
     if (count > 0) say(`Of the batches that were meant, ${count} are stuck again, or still.`);
   }
   if ((progress?.failed ?? 0) > 0 || status !== 'COMPLETED') process.exitCode = 1;
+  return true;
 };
 
 /** Tells a running redrive something, or shows it. */
@@ -110,12 +133,15 @@ const steer = async (client: Client, options: RedriveOptions): Promise<void> => 
     throw new UserError(`No redrive of ${destination} is under way.`);
   }
   const redrive = client.workflow.getHandle(redriveId(destination));
-  if (options.attach === true) return watch(client, destination);
+  if (options.attach === true) {
+    await watch(client, destination);
+    return;
+  }
   if (options.cancel === true) {
     await redrive.cancel();
     say(`The redrive of ${destination} ends now; what it has sent stays sent.`);
-    await watch(client, destination);
-    process.exitCode = 0; // it was asked to end before its time
+    // It was asked to end before its time.
+    if (await watch(client, destination)) process.exitCode = 0;
     return;
   }
   if (rate !== undefined) await redrive.signal(redriveSignals.rate, rate);

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WorkflowNotFoundError, type Client } from '@temporalio/client';
 import { progressQuery, redriveId, type RedriveProgress } from '../delivery.ts';
+import { CannotOpen } from '../encryption.ts';
 
 /** Where progress is shown. */
 export interface Screen {
@@ -11,15 +12,18 @@ export interface Screen {
 
 /** How a redrive stood when it was last looked at. */
 export interface Watched {
-  /** Temporal's word: RUNNING where the watching ended before it. */
+  /** Temporal's word: RUNNING where the watching ended before it, `isSilent` where nobody answered. */
   status: string;
   /** Undefined where nobody has answered. */
   progress: RedriveProgress | undefined;
+  isSilent?: boolean;
 }
 
 const lookEveryMs = 500;
 const lineEveryMs = 5_000;
 const answerMs = 5_000;
+/** A process that starts again has answered by then. */
+const patienceMs = 60_000;
 const barLength = 24;
 
 const share = ({ done, ended, failed, left }: RedriveProgress): number => {
@@ -44,7 +48,14 @@ const bar = (progress: RedriveProgress): string => {
   return `[${'#'.repeat(full)}${'.'.repeat(barLength - full)}] ${Math.floor(share(progress) * 100)} %  ${progressWords(progress)}`;
 };
 
-/** How a destination's last redrive stands; undefined where there has been none. */
+const unlessKeyMissing = (error: unknown): undefined => {
+  if (error instanceof CannotOpen) throw error;
+};
+
+/**
+ * How a destination's last redrive stands; undefined where there has been none.
+ * @throws CannotOpen where a key is missing
+ */
 export const lookAtRedrive = async (
   client: Client,
   destination: string,
@@ -59,23 +70,28 @@ export const lookAtRedrive = async (
     if (error instanceof WorkflowNotFoundError) return undefined;
     throw error;
   }
-  const progress = await client
-    .withDeadline(Date.now() + answerMs, () => redrive.query<RedriveProgress>(progressQuery))
-    .catch(() => undefined); // whoever runs it may be starting again
+  // A result is there without anybody who answers.
+  const ask = (): Promise<RedriveProgress> =>
+    status === 'COMPLETED' ? redrive.result() : redrive.query<RedriveProgress>(progressQuery);
+  const progress = await client.withDeadline(Date.now() + answerMs, ask).catch(unlessKeyMissing); // whoever runs it may be starting again
   return { status, progress };
 };
 
 /**
- * Shows how a redrive goes on, until it ends or `over` is aborted.
+ * Shows how a redrive goes on, until it ends, `over` is aborted, or nobody has answered for so long.
+ * @param silentMs the longest without an answer, in ms
  * @returns how it stood last
+ * @throws CannotOpen where a key is missing
  */
 export const watchRedrive = async (
   client: Client,
   destination: string,
   screen: Screen,
   over: AbortSignal,
+  silentMs = patienceMs,
 ): Promise<Watched> => {
   let last: Watched = { status: 'RUNNING', progress: undefined };
+  let answeredAt = performance.now();
   let shownAt = -Infinity;
   let shown = '';
   const show = (): void => {
@@ -97,13 +113,18 @@ export const watchRedrive = async (
   while (!over.aborted) {
     const looked = await Promise.race([
       aborted,
-      lookAtRedrive(client, destination).catch(() => undefined), // an outage ends no redrive
+      lookAtRedrive(client, destination).catch(unlessKeyMissing), // an outage ends no redrive
     ]);
     if (looked === 'aborted') break;
     if (looked !== undefined) {
       const isAnswered = looked.progress !== undefined;
+      if (isAnswered) answeredAt = performance.now();
       last = isAnswered ? looked : { ...looked, progress: last.progress };
-      if (looked.status !== 'RUNNING' && isAnswered) break;
+      if (looked.status !== 'RUNNING') break;
+    }
+    if (performance.now() - answeredAt >= silentMs) {
+      last = { ...last, isSilent: true };
+      break;
     }
     show();
     await sleep(lookEveryMs, undefined, { signal: over }).catch(() => undefined);
