@@ -97,6 +97,7 @@ export const addCodecRoutes = (
       try {
         translated = await by(payloads);
       } catch (error) {
+        if (error instanceof Refused) throw error;
         throw new Refused('undecodable', (error as Error).message);
       }
       response.set('Cache-Control', 'no-store').json({ payloads: translated.map(jsonOf) });

@@ -38,6 +38,10 @@ export const apiErrors = {
     status: 400,
     message: 'The body must be { payloads: [{ metadata, data }] }, with bytes in base64',
   },
+  decoded_too_large: {
+    status: 422,
+    message: 'The payloads are more than 64 MiB once they are decoded; bring fewer at a time',
+  },
   undecodable: { status: 422, message: 'The payloads cannot be decoded' },
   method_not_allowed: { status: 405, message: 'The path does not take this method' },
   no_operator_token: {

@@ -39,7 +39,12 @@ const refusals = (codes: readonly ErrorCode[]): JsonObject =>
 
 /** What any request may be answered with, before its path is looked at. */
 const ofHttp: ErrorCode[] = ['bad_request', 'headers_too_large', 'request_timeout', 'internal'];
-const ofCodec: ErrorCode[] = ['operators_only', 'invalid_payloads', 'undecodable'];
+const ofCodec: ErrorCode[] = [
+  'operators_only',
+  'invalid_payloads',
+  'undecodable',
+  'decoded_too_large',
+];
 const ofOperators: ErrorCode[] = [
   'no_operator_token',
   'invalid_query',

@@ -74,16 +74,19 @@ const bodyOf = (bytes: Uint8Array, keys: readonly EncryptionKey[]): Uint8Array =
 
 /**
  * Decodes the bytes that `encodeEvents` made.
+ * @param most bytes that they may have once they are decoded
  * @returns the events by their place, and the size of their JSON text in characters
- * @throws CannotOpen where the key is not among these; Error where the bytes are of an unknown version
+ * @throws CannotOpen where the key is not among these; RangeError
+ * (`ERR_BUFFER_TOO_LARGE`) where there is more; Error where the bytes are of an unknown version
  * or damaged
  */
 export const decodeEvents = async (
   bytes: Uint8Array,
   keys: readonly EncryptionKey[],
+  most = decodedLimit,
 ): Promise<{ events: BatchedEvent[]; size: number }> => {
   const body = bodyOf(bytes, keys);
-  const text = (await inflate(body, { maxOutputLength: decodedLimit })).toString();
+  const text = (await inflate(body, { maxOutputLength: most })).toString();
   const [head, ...lines] = text.split('\n');
   const sources = JSON.parse(head!) as [string, number][];
   const events: BatchedEvent[] = [];

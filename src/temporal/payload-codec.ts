@@ -61,8 +61,8 @@ const deflateApart = promisify(deflateRaw);
 const inflateApart = promisify(inflateRaw);
 const deflate = (bytes: Buffer): Buffer | Promise<Buffer> =>
   bytes.length <= mostBytesAtOnce ? deflateRawSync(bytes) : deflateApart(bytes);
-const inflate = (bytes: Uint8Array): Buffer | Promise<Buffer> => {
-  const limit = { maxOutputLength: decodedLimit };
+const inflate = (bytes: Uint8Array, most: number): Buffer | Promise<Buffer> => {
+  const limit = { maxOutputLength: most };
   return bytes.length <= mostBytesAtOnce / 4
     ? inflateRawSync(bytes, limit)
     : inflateApart(bytes, limit);
@@ -88,16 +88,26 @@ const encodeOne = async (payload: Payload, key: EncryptionKey | undefined): Prom
   };
 };
 
-const decodeOne = async (payload: Payload, keys: readonly EncryptionKey[]): Promise<Payload> => {
+/**
+ * Decodes one payload; what another wrote passes through.
+ * @param most bytes that it may have once it is decoded
+ * @throws RangeError (`ERR_BUFFER_TOO_LARGE`) where it has more; CannotOpen where a key is missing; Error
+ * where it is damaged or of a later version
+ */
+export const decodePayload = async (
+  payload: Payload,
+  keys: readonly EncryptionKey[],
+  most = decodedLimit,
+): Promise<Payload> => {
   if (encodingOf(payload) !== codecEncoding) return payload;
   const data = payload.data ?? none;
   const body = data.subarray(1);
   switch (data[0]) {
     case packedVersion:
-      return unpack(await inflate(body));
+      return unpack(await inflate(body, most));
     case sealedVersion: {
       const keyId = textOf(payload.metadata?.[keyIdName]);
-      return unpack(await inflate(open(body, keyId, keys, codecEncoding)));
+      return unpack(await inflate(open(body, keyId, keys, codecEncoding), most));
     }
     default:
       throw new Error(
@@ -113,5 +123,5 @@ const decodeOne = async (payload: Payload, keys: readonly EncryptionKey[]): Prom
  */
 export const createPayloadCodec = (keys: readonly EncryptionKey[]): PayloadCodec => ({
   encode: (payloads) => Promise.all(payloads.map((payload) => encodeOne(payload, keys[0]))),
-  decode: (payloads) => Promise.all(payloads.map((payload) => decodeOne(payload, keys))),
+  decode: (payloads) => Promise.all(payloads.map((payload) => decodePayload(payload, keys))),
 });
