@@ -6,7 +6,7 @@ import { isOperator } from './operator-token.ts';
 export interface CodecAccess {
   /** Origins of the Web UI of our own, which is open to whoever is on this machine. */
   webUi: readonly string[];
-  /** The operator's; absent: nobody is let in from elsewhere. */
+  /** The operator's; absent: all programs here are let in, and nobody from elsewhere. */
   token: string | undefined;
   now: () => number;
 }
@@ -23,7 +23,8 @@ const proxyHeaders = [
 ];
 
 /**
- * Whether a request comes from this very machine, by its connection, and no proxy says otherwise. Its
+ * Whether a request comes from this very machine, by its connection, and no proxy says otherwise; one that
+ * says nothing, as nginx by its defaults, cannot be told from a program here. Its
  * `Host` must be this machine's too: a page of elsewhere may have its own name resolve to loopback.
  */
 const isFromHere = ({ socket, headers }: Request): boolean =>
@@ -31,11 +32,15 @@ const isFromHere = ({ socket, headers }: Request): boolean =>
   loopbackHost.test(headers.host ?? '') &&
   proxyHeaders.every((name) => headers[name] === undefined);
 
-/** Who may have payloads decoded: whoever is here, but for pages of others; an operator; a session. */
+/**
+ * Who may have payloads decoded: our Web UI here; an operator; a session; and where there is no token, any
+ * program here, which may be a proxy in silence.
+ */
 const isLetIn = (request: Request, { webUi, token, now }: CodecAccess): boolean => {
   const { origin, authorization, cookie } = request.headers;
   if (isOperator(authorization, token)) return true;
-  if (isFromHere(request) && (origin === undefined || webUi.includes(origin))) return true;
+  const isOurs = origin === undefined ? token === undefined : webUi.includes(origin);
+  if (isOurs && isFromHere(request)) return true;
   return origin !== undefined && token !== undefined && hasSession(cookie, origin, token, now());
 };
 

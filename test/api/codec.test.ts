@@ -15,6 +15,7 @@ const token = 'an-operator-token-of-the-test';
 const webUi = 'http://127.0.0.1:8233';
 const keys = [{ id: 'k1', key: createSecretKey(randomBytes(32)) }];
 const codec: CodecDeps = { keys, webUi: [webUi], token };
+const tokenless: CodecDeps = { keys, webUi: [webUi] };
 
 interface Asked {
   method?: string;
@@ -77,6 +78,10 @@ beforeEach(async () => {
 afterEach(closeServers);
 
 describe('decodes', () => {
+  beforeEach(async () => {
+    ({ url } = await serveApi({ codec: tokenless }));
+  });
+
   test('what our codec made, the events as a list, and leaves what others made', async () => {
     const event = trackEvent();
     const plain = wire(payloadConverter.toPayload({ of: 'another' }));
@@ -117,6 +122,23 @@ describe('decodes', () => {
     }
   });
 
+  test('no more than 64 MiB in all, however small the body', async () => {
+    const large = await encoded('x'.repeat(20 * 1024 * 1024));
+    const shown = await encodedEvents([trackEvent({ properties: { words: 'x'.repeat(2 ** 24) } })]);
+    const plain = wire(payloadConverter.toPayload('of another'));
+    expect(payloadsOf(await ask(url, { body: { payloads: [large, large, large] } }))).toHaveLength(
+      3,
+    );
+    for (const payloads of [
+      [plain, large, large, large, large],
+      [shown, shown, shown, shown],
+      [large, large, shown, plain, shown],
+    ]) {
+      const { status, text } = await ask(url, { body: { payloads } });
+      expect([status, JSON.parse(text)]).toMatchObject([422, { code: 'decoded_too_large' }]);
+    }
+  });
+
   test.each([
     ['[]', 'invalid_payloads'],
     ['{"payloads":7}', 'invalid_payloads'],
@@ -145,15 +167,15 @@ describe('lets in', () => {
   const elsewhere = { 'X-Forwarded-For': '203.0.113.9' };
 
   const callers: [string, Record<string, string>, number, string?][] = [
-    ['programs on this machine', {}, 200],
+    ['no program on this machine: a proxy may say nothing of itself', {}, 403],
     ['our Web UI on this machine', { Origin: webUi }, 200, webUi],
     ['no page of others', { Origin: 'https://evil.example' }, 403],
     ['no page of another port', { Origin: 'http://127.0.0.1:8234' }, 403],
     ['no page without an origin', { Origin: 'null' }, 403],
     ['no name that was made to resolve to loopback', { Host: 'evil.example' }, 403],
     ['nor one that only looks like it', { Host: '127.0.0.1.evil.example' }, 403],
-    ['localhost', { Host: 'localhost:3000' }, 200],
-    ['IPv6', { Host: '[::1]:3000' }, 200],
+    ['localhost', { Host: 'localhost:3000', Origin: webUi }, 200, webUi],
+    ['IPv6', { Host: '[::1]:3000', Origin: webUi }, 200, webUi],
     ['nobody through a proxy', elsewhere, 403],
     ['nobody through one that says no more than', { Via: '1.1 proxy' }, 403],
     ['nobody who claims the origin', { ...elsewhere, Origin: webUi }, 403],
@@ -178,6 +200,21 @@ describe('lets in', () => {
     },
   );
 
+  test.each([
+    ['programs on this machine', {}, 200],
+    ['localhost', { Host: 'localhost:3000' }, 200],
+    ['IPv6', { Host: '[::1]:3000' }, 200],
+    ['no name that was made to resolve to loopback', { Host: 'evil.example' }, 403],
+    ['no page of others', { Origin: 'https://evil.example' }, 403],
+    ['nobody through a proxy', elsewhere, 403],
+  ] as [string, Record<string, string>, number][])(
+    'where there is no token: %s, %j',
+    async (_, headers, status) => {
+      const alone = await serveApi({ codec: tokenless });
+      expect(await fate(alone.url, { headers })).toEqual([status, undefined]);
+    },
+  );
+
   test('nobody by another spelling of the path', async () => {
     for (const path of [
       '/codec/%64ecode',
@@ -199,7 +236,7 @@ describe('lets in', () => {
         'Access-Control-Request-Headers': 'content-type,x-namespace',
       },
     });
-    const alone = await serveApi({ codec: { keys, webUi: [webUi] } });
+    const alone = await serveApi({ codec: tokenless });
     const other = 'https://ui.example';
     expect(await fate(alone.url, question(webUi))).toEqual([204, webUi]);
     expect(await fate(alone.url, question(other))).toEqual([403, undefined]);
@@ -210,7 +247,7 @@ describe('lets in', () => {
   });
 
   test('nobody from elsewhere where there is no token, and says so', async () => {
-    const alone = await serveApi({ codec: { keys, webUi: [webUi] } });
+    const alone = await serveApi({ codec: tokenless });
     for (const authorization of [`Bearer ${token}`, 'Bearer undefined', 'Bearer ']) {
       const headers = { ...elsewhere, Authorization: authorization };
       const { status, text } = await ask(alone.url, { headers });
