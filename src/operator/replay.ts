@@ -55,7 +55,7 @@ export const replayHistories = async function* (
   );
   for await (const { workflowId, error } of results) {
     if (undecodable !== undefined) {
-      throw new UserError(`${workflowId} cannot be read. ${(undecodable).message}`);
+      throw new UserError(`${workflowId} cannot be read. ${undecodable.message}`);
     }
     yield {
       name: workflowId,
