@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, jest, test } from '@jest/globals';
 import type { WorkflowHandle } from '@temporalio/client';
+import { deliveriesQuery, type BatchState } from '../../src/delivery.ts';
+import { closeServers, serveApi } from '../api/api-server.ts';
 import { eventually } from '../support/eventually.ts';
 import { trackEvent } from '../support/events.ts';
 import { startPartner, type Partner } from '../support/partner.ts';
@@ -26,6 +28,7 @@ beforeAll(async () => {
 });
 afterEach(async () => {
   await Promise.all(opened.splice(0).map((each) => each.close()));
+  await closeServers();
   partner.received.length = 0;
   partner.script(() => ({ status: 200 }));
 });
@@ -265,6 +268,75 @@ test('redrive all', async () => {
   answers(200);
   await follow('redrive all', undefined, destination());
   for (const batch of batches) await road.receipts(batch);
+  expect(counts()).toEqual({ [ailing]: 4 });
+});
+
+test('redrive by reason', async () => {
+  await open();
+  const batch = await parked();
+  partner.received.length = 0;
+  answers(200);
+  await follow('redrive by reason', batch, { ...destination(), '"refused", ': '' }); // it failed for that
+  const state = await batch.query<BatchState>(deliveriesQuery);
+  expect(state[road.name(ailing)]).toMatchObject({ state: 'parked' });
+  await follow('redrive by reason', batch, destination());
+  await road.receipts(batch);
+  expect(counts()).toEqual({ [ailing]: 2 });
+});
+
+test('abandon', async () => {
+  await open();
+  const batch = await parked();
+  partner.received.length = 0;
+  answers(200);
+  await follow('abandon', batch, destination());
+  const { deliveries } = await road.receipts(batch);
+  expect(deliveries[ailing]).toMatchObject({
+    delivered: 0,
+    abandoned: [{ reason: 'the customer has left them', count: 2, events: [0, 2] }],
+  });
+  expect(counts()).toEqual({});
+});
+
+/** What decodes for the command line, in place of the endpoint of `distributary start`. */
+const codec = async () => {
+  const { url } = await serveApi({ codec: { keys: [], webUi: [] } });
+  return { 'http://127.0.0.1:3000': url };
+};
+
+test('details', async () => {
+  await open();
+  const said = await follow('details', await parked(), await codec());
+  expect(said).toContain(`**${road.name(ailing)}**: 2 events parked since`);
+  expect(said).toContain('401 oh; the partner certainly has none of those left');
+});
+
+test('deliveries', async () => {
+  await open();
+  const said = await follow('deliveries', await parked(), await codec());
+  expect(JSON.parse(/\{.*\}/.exec(said)![0])).toMatchObject({
+    [road.name('one')]: { state: 'settled', receipt: { delivered: 2 } },
+    [road.name(ailing)]: {
+      state: 'parked',
+      unsettled: [{ count: 2, events: [0, 2], code: 'refused', parked: 'refused' }],
+    },
+  });
+});
+
+test('kept too long', async () => {
+  await open({ keepFor: '1s' }, []); // what others had not ended goes out again, too
+  const batches = [await parked(), await parked()];
+  await untilFound(
+    `ExecutionStatus = "Failed" AND StuckDestinations = "${road.name(ailing)}"`,
+    batches.length,
+  );
+  partner.received.length = 0;
+  answers(200);
+  await follow('kept too long', undefined, destination());
+  for (const { workflowId } of batches) {
+    const { deliveries } = await road.receipts(road.client.workflow.getHandle(workflowId));
+    expect(deliveries[ailing]!.delivered).toBe(2);
+  }
   expect(counts()).toEqual({ [ailing]: 4 });
 });
 
