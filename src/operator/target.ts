@@ -13,6 +13,7 @@ import {
 import { createDataConverter } from '../temporal/data-converter.ts';
 import { installRuntime } from '../temporal/runtime.ts';
 import { runningServer } from '../temporal/server-place.ts';
+import { UserError } from '../user-error.ts';
 
 /** An operator's way to Temporal. */
 export interface Operator {
@@ -31,11 +32,21 @@ export const withDataDir = (command: Command): Command =>
     ).default('.distributary'),
   );
 
-/** The Temporal that the environment names, else the one that runs on this data directory. */
+/**
+ * The Temporal that the environment names, else the one that runs on this data directory: never another
+ * that happens to be on this machine, where a command would act on somebody else's batches.
+ * @throws UserError where there is neither
+ */
 const operatorTarget = (env: NodeJS.ProcessEnv, dataDir: string): TemporalTarget => {
-  const { port } = isTemporalGiven(env) ? {} : runningServer(resolve(dataDir));
-  const target = temporalTarget(env);
-  return port === undefined ? target : { ...target, address: `127.0.0.1:${port}` };
+  if (isTemporalGiven(env)) return temporalTarget(env);
+  const { port } = runningServer(resolve(dataDir));
+  if (port === undefined) {
+    throw new UserError(
+      `No \`distributary start\` runs with the data directory ${resolve(dataDir)}. ` +
+        'Name its own with --data-dir DIR, or the Temporal that is meant with TEMPORAL_ADDRESS.',
+    );
+  }
+  return { ...temporalTarget(env), address: `127.0.0.1:${port}` };
 };
 
 /**
