@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { createBatchReader } from '../../src/activities/batch-reader.ts';
-import { abandonSignal, batchWorkflow, redriveSignal, type Plan } from '../../src/delivery.ts';
+import { abandonSignal, redriveSignal, type Plan } from '../../src/delivery.ts';
 import { viewBatch } from '../../src/operator/batch-view.ts';
 import { createExplainer, type Explain, type ToldEvent } from '../../src/operator/explainer.ts';
 import { eventually } from '../support/eventually.ts';
@@ -204,7 +204,7 @@ test('what can be told where no workflow worker answers', async () => {
 
 test('a workflow that cannot be asked says why itself', async () => {
   const { client } = await open([hook('one')]);
-  const batch = await client.workflow.start(batchWorkflow, {
+  const batch = await client.workflow.start('batchOfNobody', {
     workflowId: uniqueName(),
     taskQueue: uniqueName(), // nobody's
     args: [{ version: 1, events: 1, deliveries: [] } satisfies Plan],

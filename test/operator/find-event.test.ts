@@ -200,7 +200,7 @@ describe('finds', () => {
         generous,
       );
       expect(found).toMatchObject([{ batch: batch.workflowId }]);
-      expect(searchedWords(searched)).toContain('1 of them could not be read (no key).');
+      expect(searchedWords(searched)).toMatch(/[1-9]\d* of them could not be read \(/);
     });
   });
 
