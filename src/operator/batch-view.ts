@@ -9,7 +9,6 @@ import {
 } from '@temporalio/client';
 import { ApplicationFailure, defineSearchAttributeKey } from '@temporalio/common';
 import {
-  decodeArrayFromPayloads,
   decodeFromPayloadsAtIndex,
   decodeOptionalFailureToOptionalError,
 } from '@temporalio/common/lib/internal-non-workflow/index.js';
@@ -25,6 +24,7 @@ import {
   type Unsettled,
 } from '../delivery.ts';
 import { CannotOpen } from '../encryption.ts';
+import { checkpointOf } from '../temporal/checkpoint.ts';
 import { refusalIn } from './refusal.ts';
 
 /** A delivery's activity that is under way, or waits for its next attempt. Times are ms since the epoch. */
@@ -78,10 +78,7 @@ const pendingOf = async (
   );
   return Promise.all(
     (raw.pendingActivities ?? []).map(async (activity): Promise<PendingDelivery> => {
-      const [progress] = await decodeArrayFromPayloads(
-        loadedDataConverter,
-        activity.heartbeatDetails?.payloads,
-      );
+      const progress = await checkpointOf(loadedDataConverter, activity);
       const error = await decodeOptionalFailureToOptionalError(
         loadedDataConverter,
         activity.lastFailure,
@@ -94,7 +91,7 @@ const pendingOf = async (
         isRunning: Number(activity.state) === started,
         isPaused: activity.paused ?? false,
         ...(activity.lastStartedTime != null && { startedAt: tsToMs(activity.lastStartedTime) }),
-        ...(progress !== undefined && { progress: progress as Progress }),
+        ...(progress !== undefined && { progress }),
         ...(next != null && { nextAttemptAt: tsToMs(next) }),
         ...(error !== undefined && { failure: error.message }),
       };

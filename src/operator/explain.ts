@@ -1,11 +1,7 @@
 import { countPlaces, hasPlace } from '../activities/ranges.ts';
 import type {
   Abandonment,
-  FailureCode,
-  Filter,
-  FilterRule,
   PastAttempt,
-  ParkReason,
   PlannedDelivery,
   Receipt,
   Unsettled,
@@ -13,35 +9,9 @@ import type {
 } from '../delivery.ts';
 import { routeOrRule, type Destination } from '../destinations/destination.ts';
 import type { BatchView, PendingDelivery } from './batch-view.ts';
+import { byCounts, parkedFate, pendingFate, type Fate } from './fate.ts';
 import type { FoundEvent } from './find-event.ts';
-
-/** What became of an event at a destination. Times are ms since the epoch. */
-export type Fate =
-  | { outcome: 'delivered' }
-  /** `unplanned`: by a configuration that is not today's; `untold`: by any of them. */
-  | { outcome: 'filtered'; rule: FilterRule | 'unplanned' | 'untold' }
-  | { outcome: 'rejected'; reasons: string[] }
-  | { outcome: 'abandoned'; reason: string; at: number }
-  | { outcome: 'under_way'; attempt?: number; failing?: Failing }
-  | { outcome: 'waiting'; nextAttemptAt?: number; isPaused: boolean; failing: Failing }
-  | {
-      outcome: 'parked' | 'expired';
-      why: ParkReason;
-      parkedAt?: number;
-      keptUntil?: number;
-      failing: Failing;
-    }
-  /** `possible`: what it may be, as far as that is known. */
-  | { outcome: 'unknown'; why: string; possible: ('delivered' | 'rejected' | 'filtered')[] };
-
-/** How a connection fails. Times are ms since the epoch. */
-export interface Failing {
-  reason?: string;
-  code?: FailureCode;
-  since?: number;
-  /** Failed attempts in a row. */
-  attempts?: number;
-}
+import { asIs, attemptsOf, type ToldAttempt } from './told-attempts.ts';
 
 /** An event's account at one destination. */
 export interface DestinationAccount {
@@ -52,11 +22,6 @@ export interface DestinationAccount {
   /** The last few attempts of the event's connection in this batch, the latest last. */
   attempts: ToldAttempt[];
 }
-
-/** `under_way`: it is not over; `received` is then as if it ended now. */
-export type ToldAttempt = Omit<PastAttempt, 'status'> & {
-  status: PastAttempt['status'] | 'under_way';
-};
 
 type Pieces = Omit<DestinationAccount, 'destination' | 'attempts'> & { past?: PastAttempt[] };
 
@@ -80,77 +45,6 @@ const inSets = (
   const filter = filters.find(({ events }) => events?.some((set) => hasPlace(set, place)));
   return filter && { fate: { outcome: 'filtered', rule: filter.rule } };
 };
-
-/** How many of a count no set names. */
-const unnamed = (count: number, entries: readonly Pick<Filter, 'events'>[]): number =>
-  entries
-    .flatMap(({ events = [] }) => events)
-    .reduce((left, set) => left - countPlaces(set), count);
-
-const toldBy = 'the receipt of this batch, of an older version, does not tell which';
-
-/** What became of a settled event that no set names: what no set has to name, as a rule. */
-const byCounts = (receipts: readonly Receipt[]): Fate => {
-  const some = (left: (receipt: Receipt) => number): boolean =>
-    receipts.some((receipt) => left(receipt) > 0);
-  const possible = [
-    ...(some(({ delivered }) => delivered) ? (['delivered'] as const) : []),
-    ...(some(({ rejected, rejections }) => unnamed(rejected, rejections))
-      ? (['rejected'] as const)
-      : []),
-    ...(some(({ filtered, filters = [] }) => unnamed(filtered, filters))
-      ? (['filtered'] as const)
-      : []),
-  ];
-  if (possible.length !== 1) {
-    return possible.length === 0
-      ? { outcome: 'unknown', why: 'the receipt of this batch has no place for it', possible }
-      : { outcome: 'unknown', why: toldBy, possible };
-  }
-  if (possible[0] === 'delivered') return { outcome: 'delivered' };
-  if (possible[0] === 'filtered') return { outcome: 'filtered', rule: 'untold' };
-  const reasons = receipts.flatMap(({ rejections }) => rejections.map(({ reason }) => reason));
-  return { outcome: 'rejected', reasons: [...new Set(reasons)] };
-};
-
-const failingOf = ({ reason, code, since, attempts }: Omit<Unsettled, 'events'>): Failing => ({
-  ...(reason !== undefined && { reason }),
-  ...(code !== undefined && { code }),
-  ...(since !== undefined && { since }),
-  ...(attempts !== undefined && { attempts }),
-});
-
-/** An event that is not settled, and that no operator has to be waited for. */
-const pendingFate = (
-  part: Pick<Unsettled, 'reason' | 'code' | 'since' | 'attempts' | 'notBefore'>,
-  activity: PendingDelivery | undefined,
-): Fate => {
-  const failing = failingOf({ ...part, connection: '' });
-  if (activity === undefined) return { outcome: 'under_way' };
-  const { isRunning, isPaused, attempt, failure, nextAttemptAt } = activity;
-  if (isRunning || (failure === undefined && !isPaused)) {
-    return { outcome: 'under_way', attempt, failing };
-  }
-  const next = Math.max(nextAttemptAt ?? 0, part.notBefore ?? 0);
-  return {
-    outcome: 'waiting',
-    ...(next > 0 && { nextAttemptAt: next }),
-    isPaused,
-    failing: { ...(failure !== undefined && { reason: failure }), ...failing },
-  };
-};
-
-const parkedFate = (
-  part: Omit<UnsettledState, 'count' | 'events'>,
-  { keepMs }: PlannedDelivery,
-  isExpired: boolean,
-): Fate => ({
-  outcome: isExpired ? 'expired' : 'parked',
-  why: part.parked ?? 'spent',
-  ...(part.parkedAt !== undefined && { parkedAt: part.parkedAt }),
-  ...(part.parkedAt !== undefined && keepMs !== undefined && { keptUntil: part.parkedAt + keepMs }),
-  failing: failingOf(part),
-});
 
 const countOf = ({ delivered, rejected, filtered, abandoned = [] }: Receipt): number =>
   delivered + rejected + filtered + abandoned.reduce((sum, { count }) => sum + count, 0);
@@ -234,30 +128,6 @@ const unplannedRule = (
 ): (Fate & { outcome: 'filtered' })['rule'] => {
   const found = routeOrRule(destination, event, source);
   return typeof found === 'string' ? found : 'unplanned';
-};
-
-/** Clocks of workers and of Temporal may differ by so much; a worker's death is noticed later. */
-const skewMs = 5_000;
-
-/** A checkpoint tells of the attempt that makes it as if its worker ended there, which it has not. */
-const asIs = (past: PastAttempt, activities: readonly PendingDelivery[]): ToldAttempt =>
-  past.status === 'lost' &&
-  activities.some(
-    ({ isRunning, startedAt = Infinity }) => isRunning && past.at >= startedAt - skewMs,
-  )
-    ? { ...past, status: 'under_way' }
-    : past;
-
-/** The attempts of the connection that serves a source: one of its own goes before the shared one. */
-const attemptsOf = (
-  attempts: readonly PastAttempt[],
-  destination: string,
-  source: string,
-): PastAttempt[] => {
-  const own = attempts.filter(({ connection }) => connection === `${destination}/${source}`);
-  const mine = own.length > 0 ? own : attempts.filter((past) => past.connection === destination);
-  const told = new Map(mine.map((past) => [`${past.connection} ${past.at}`, past]));
-  return [...told.values()].sort((a, b) => a.at - b.at);
 };
 
 /**

@@ -3,9 +3,11 @@ import type { BatchRun } from '../activities/attempt.ts';
 import type { Destination } from '../destinations/destination.ts';
 import type { BatchedEvent } from '../temporal/events-encoding.ts';
 import { viewBatch, type BatchView } from './batch-view.ts';
-import { explainEvent, type DestinationAccount, type Fate, type ToldAttempt } from './explain.ts';
+import { explainEvent, type DestinationAccount } from './explain.ts';
+import type { Fate } from './fate.ts';
 import { fateWords } from './fate-words.ts';
 import { findEvent, searchedWords, type FoundEvent, type SearchLimits } from './find-event.ts';
+import type { ToldAttempt } from './told-attempts.ts';
 import { whereToLook, type Question } from './where.ts';
 
 /** A `DestinationAccount` as it is told: its fate in words too, and every time in ISO-8601. */

@@ -1,5 +1,5 @@
 import { parkReasons, type PastAttempt } from '../delivery.ts';
-import type { Failing, Fate } from './explain.ts';
+import type { Failing, Fate } from './fate.ts';
 
 const iso = (ms: number): string => new Date(ms).toISOString();
 

@@ -1,6 +1,6 @@
 import type { LoadedDataConverter } from '@temporalio/common';
 import { decodeArrayFromPayloads } from '@temporalio/common/lib/internal-non-workflow/index.js';
-import type { DeliverInput, Plan, Progress, Ranges, Unsettled } from '../delivery.ts';
+import type { DeliverInput, Plan, Progress, Unsettled } from '../delivery.ts';
 import type { HistoryEvent } from './history.ts';
 
 /** One delivery of a run, as its history tells it. Numbers are event ids. */
@@ -82,14 +82,3 @@ export const leftBy = ({ input, progress }: PastDelivery): Unsettled[] | 'all' =
 /** Whether a delivery was given what is left of that connection; `undefined`: of the whole batch. */
 export const takesUp = ({ input }: PastDelivery, connection?: string): boolean =>
   input.unsettled === undefined || input.unsettled.some((part) => part.connection === connection);
-
-/** How many places these ranges hold, each counted once. */
-export const countPlaces = (parts: readonly Ranges[]): number => {
-  const places = new Set<number>();
-  for (const ranges of parts) {
-    for (let n = 0; n + 1 < ranges.length; n += 2) {
-      for (let place = ranges[n]!; place < ranges[n + 1]!; place++) places.add(place);
-    }
-  }
-  return places.size;
-};

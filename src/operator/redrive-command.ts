@@ -1,4 +1,3 @@
-import { createInterface } from 'node:readline/promises';
 import { WorkflowExecutionAlreadyStartedError, type Client } from '@temporalio/client';
 import { Option, type Command } from 'commander';
 import { loadConfig, type Config } from '../config.ts';
@@ -13,6 +12,7 @@ import {
 import type { Logger } from '../log.ts';
 import { createOpenBatches } from '../temporal/open-batches.ts';
 import { UserError } from '../user-error.ts';
+import { isAgreed } from './is-agreed.ts';
 import { countRedrive, countWords } from './redrive-count.ts';
 import {
   parseRate,
@@ -52,26 +52,6 @@ const screen = (): Screen => ({
   isTerminal: process.stderr.isTTY,
   write: (text) => void process.stderr.write(text),
 });
-
-const confirm = async (question: string): Promise<boolean> => {
-  if (!process.stdin.isTTY) {
-    throw new UserError(
-      'Nobody can be asked, as this is no terminal: say --yes. Nothing was changed.',
-    );
-  }
-  const lines = createInterface({ input: process.stdin, output: process.stderr });
-  const interrupted = new AbortController();
-  lines.once('SIGINT', () => interrupted.abort());
-  try {
-    const answer = await lines.question(`${question} [y/N] `, interrupted);
-    return /^y(es)?$/i.test(answer.trim());
-  } catch (error) {
-    if (interrupted.signal.aborted) return false;
-    throw error;
-  } finally {
-    lines.close();
-  }
-};
 
 /**
  * Watches until the end, Ctrl-C, or a long silence, and says how it stands.
@@ -178,7 +158,7 @@ const begin = async (client: Client, config: Config, options: RedriveOptions): P
 
   const perSecond = options.rate ?? usualPerSecond;
   const counted = counts.reduce((sum, { batches: found }) => sum + found, 0);
-  if (options.yes !== true && !(await confirm(`Redrive them, at most ${perSecond} batches/s?`))) {
+  if (options.yes !== true && !(await isAgreed(`Redrive them, at most ${perSecond} batches/s?`))) {
     say('Nothing was changed.');
     return;
   }
@@ -200,11 +180,11 @@ const begin = async (client: Client, config: Config, options: RedriveOptions): P
 /** Makes a command of `redrive`: the events of a destination's parked deliveries are sent again. */
 export const addRedrive = (command: Command, env: NodeJS.ProcessEnv, log: Logger): void => {
   const others = ['source', 'since', 'reason', 'now', 'dryRun', 'yes'];
-  const steering = ['attach', 'pause', 'resume', 'cancel', 'list'];
-  const steering_ = (name: string, words: string): Option =>
+  const steeringNames = ['attach', 'pause', 'resume', 'cancel', 'list'];
+  const steeringOption = (name: string, words: string): Option =>
     new Option(`--${name}`, words).conflicts([
       ...others,
-      ...steering.filter((other) => other !== name),
+      ...steeringNames.filter((other) => other !== name),
       ...(name === 'resume' ? [] : ['rate']),
     ]);
   withDataDir(command)
@@ -217,11 +197,11 @@ export const addRedrive = (command: Command, env: NodeJS.ProcessEnv, log: Logger
     .option('--rate <rate>', `batches a second or so: 50/s, 90/m (default: 20/s)`, parseRate)
     .option('--dry-run', 'count, and change nothing')
     .option('--yes', 'do not ask')
-    .addOption(steering_('attach', 'show the redrive that is under way'))
-    .addOption(steering_('pause', 'halt it'))
-    .addOption(steering_('resume', 'let it go on, with --rate at another pace'))
-    .addOption(steering_('cancel', 'end it'))
-    .addOption(steering_('list', 'show every redrive that is under way'))
+    .addOption(steeringOption('attach', 'show the redrive that is under way'))
+    .addOption(steeringOption('pause', 'halt it'))
+    .addOption(steeringOption('resume', 'let it go on, with --rate at another pace'))
+    .addOption(steeringOption('cancel', 'end it'))
+    .addOption(steeringOption('list', 'show every redrive that is under way'))
     .addHelpText('after', `\nReasons:\n${reasonsHelp()}`)
     .action(async (given: Partial<RedriveOptions> & { dataDir: string; list?: true }) => {
       const { destination, dataDir } = given;
@@ -238,7 +218,7 @@ export const addRedrive = (command: Command, env: NodeJS.ProcessEnv, log: Logger
           return;
         }
         const options: RedriveOptions = { ...given, destination, dataDir };
-        const isSteered = steering.some((name) => name in given);
+        const isSteered = steeringNames.some((name) => name in given);
         await (isSteered ? steer(client, options) : begin(client, config, options));
       } finally {
         await operator.close();

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { createInterface } from 'node:readline/promises';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import type { Command } from 'commander';
 import { loadConfig } from '../config.ts';
@@ -7,6 +6,7 @@ import { batchWorkflow } from '../delivery.ts';
 import type { Logger } from '../log.ts';
 import { UserError } from '../user-error.ts';
 import { readHistory } from './history.ts';
+import { isAgreed } from './is-agreed.ts';
 import { readPastRun } from './past-deliveries.ts';
 import { refusalIn } from './refusal.ts';
 import { planReset, type ResetPlan } from './reset.ts';
@@ -92,17 +92,6 @@ const told = (plan: ResetPlan, destination: string, whole: number): string => {
   return `${lines.join('\n')}\n`;
 };
 
-const agreed = async (): Promise<boolean> => {
-  const terminal = createInterface({ input: process.stdin, output: process.stdout });
-  const gone = new Promise<string>((resolve) => terminal.once('close', () => resolve('')));
-  try {
-    const answer = await Promise.race([terminal.question('Reset it? [y/N] '), gone]);
-    return /^y(es)?$/i.test(answer.trim());
-  } finally {
-    terminal.close();
-  }
-};
-
 const say = (text: string): void => void process.stdout.write(text);
 
 const reset = async (operator: Operator, batchId: string, options: Options): Promise<void> => {
@@ -124,7 +113,7 @@ const reset = async (operator: Operator, batchId: string, options: Options): Pro
     );
   }
   say(`${batchId}, run ${run.runId}: ${status}\n${told(plan, destination, past.plan.events)}`);
-  if (options.dryRun || !(options.yes || (await agreed()))) {
+  if (options.dryRun || !(options.yes || (await isAgreed('Reset it?')))) {
     say('Nothing was changed.\n');
     return;
   }

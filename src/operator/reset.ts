@@ -1,10 +1,6 @@
-import {
-  countPlaces,
-  leftBy,
-  takesUp,
-  type PastDelivery,
-  type PastRun,
-} from './past-deliveries.ts';
+import { fromRanges } from '../activities/ranges.ts';
+import type { Ranges } from '../delivery.ts';
+import { leftBy, takesUp, type PastDelivery, type PastRun } from './past-deliveries.ts';
 
 /** What a reset would do to one destination of the batch. */
 interface ResetShare {
@@ -29,6 +25,9 @@ export interface ResetPlan {
   signals: number;
 }
 
+/** How many places these hold, each counted once: a redriven part is there twice. */
+const countOnce = (parts: readonly Ranges[]): number => new Set(parts.flatMap(fromRanges)).size;
+
 const endOf = ({ ended }: PastDelivery): number => ended ?? Infinity;
 
 /** What a delivery left that no later one of its destination took up, in events. */
@@ -40,7 +39,7 @@ const left = (delivery: PastDelivery, run: PastRun): number => {
   const rest = leftBy(delivery);
   if (rest === 'all') return later.some((other) => takesUp(other)) ? 0 : run.plan.events;
   const untaken = rest.filter((part) => !later.some((other) => takesUp(other, part.connection)));
-  return countPlaces(untaken.map(({ events }) => events));
+  return countOnce(untaken.map(({ events }) => events));
 };
 
 const rejectedBy = ({ progress }: PastDelivery): number => progress?.receipt.rejected ?? 0;
@@ -81,7 +80,7 @@ const shareOf = (destination: string, eventId: number, run: PastRun): ResetShare
   const all = own.length === 0 || redone.some(({ input }) => input.unsettled === undefined);
   return {
     destination,
-    again: all ? run.plan.events : countPlaces(inputs),
+    again: all ? run.plan.events : countOnce(inputs),
     left: kept.reduce((sum, delivery) => sum + left(delivery, run), 0),
   };
 };

@@ -1,5 +1,4 @@
 import { WorkflowNotFoundError, type Client } from '@temporalio/client';
-import { decodeFromPayloadsAtIndex } from '@temporalio/common/lib/internal-non-workflow/codec-helpers.js';
 import type { BackedOff, RedriveDeps } from '../activities/redrive-page.ts';
 import {
   batchWorkflow,
@@ -7,8 +6,8 @@ import {
   destinationQueue,
   redriveSignal,
   type BatchState,
-  type Progress,
 } from '../delivery.ts';
+import { checkpointOf } from './checkpoint.ts';
 
 /** What operators ask and tell batches that are not settled. */
 export interface OpenBatches extends Pick<RedriveDeps, 'list' | 'redrive' | 'backedOff'> {
@@ -68,21 +67,12 @@ export const createOpenBatches = (client: Client): OpenBatches => {
             paused !== true,
         );
         return Promise.all(
-          waiting.map(async ({ activityId, heartbeatDetails }): Promise<BackedOff> => {
-            const kept = heartbeatDetails?.payloads?.length
-              ? await decodeFromPayloadsAtIndex<Progress>(
-                  loadedDataConverter,
-                  0,
-                  heartbeatDetails.payloads,
-                )
-              : undefined;
-            return {
-              workflowId: batch,
-              runId,
-              activityId: activityId!,
-              unsettled: kept?.unsettled,
-            };
-          }),
+          waiting.map(async (activity): Promise<BackedOff> => ({
+            workflowId: batch,
+            runId,
+            activityId: activity.activityId!,
+            unsettled: (await checkpointOf(loadedDataConverter, activity))?.unsettled,
+          })),
         );
       }),
   };

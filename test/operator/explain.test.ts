@@ -10,7 +10,8 @@ import {
 } from '../../src/delivery.ts';
 import { parseConfig } from '../../src/config.ts';
 import type { BatchView, PendingDelivery } from '../../src/operator/batch-view.ts';
-import { explainEvent, type Fate } from '../../src/operator/explain.ts';
+import { explainEvent } from '../../src/operator/explain.ts';
+import type { Fate } from '../../src/operator/fate.ts';
 import { fateWords } from '../../src/operator/fate-words.ts';
 import type { FoundEvent } from '../../src/operator/find-event.ts';
 import { trackEvent } from '../support/events.ts';
