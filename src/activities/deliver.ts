@@ -13,8 +13,6 @@ const requestsAtOnce = 64;
 /** Once a connection works again, deliveries that wait for it are called back, so far apart at least. */
 const shortestCallGapMs = 60; // longer than a call takes to come back as a delivery
 const longestCallGapMs = 1_000;
-/** Deliveries that are under way when another is called back, at most. */
-const mostCalled = 2;
 /** A connection that nobody has tried for so long is tried out of turn, if somebody waits for it. */
 const overdueMs = 10_000;
 
@@ -61,7 +59,7 @@ export const createDelivery = (deps: DeliverDeps): DeliveryActivities => {
     gapMs: () => Math.min(Math.max(shortestCallGapMs, 2 * deps.lagMs()), longestCallGapMs),
     works: (connection) => connections.failure(connection) === undefined,
     isOverdue: (connection) => connections.isOverdue(connection, overdueMs),
-    hasRoom: () => continuations < mostCalled,
+    hasRoom: () => continuations < continuationSlots,
     closed: deps.closed,
     now,
   });
@@ -136,6 +134,7 @@ export const createDelivery = (deps: DeliverDeps): DeliveryActivities => {
       try {
         return await run(input, context, false);
       } finally {
+        waitingRoom.done(deliveryOf(context));
         continuations -= 1;
       }
     },

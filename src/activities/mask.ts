@@ -4,19 +4,23 @@ const longestReason = 200;
 /** The most of a partner's words that is looked at. */
 const longestRead = 4_096;
 
-/** Shorter ones are no secret, and would be found in ordinary words. */
-const shortestPath = 8;
+/** Shorter parts of an address are no secret, and would be found in ordinary words. */
+const shortestPart = 8;
 
-/** An address that is a secret is one without its host too: partners answer with the path. */
-const withoutHost = (secret: string): string[] => {
+/** An address that is a secret is one in parts too: partners answer with the path, or what the query holds. */
+const partsOf = (secret: string): string[] => {
   if (!URL.canParse(secret)) return [];
-  const { pathname, search } = new URL(secret);
-  return pathname.length >= shortestPath ? [pathname + search, pathname] : [];
+  const { pathname, search, searchParams, username, password } = new URL(secret);
+  const written = search.slice(1).split(/[&=]/);
+  const values = [...searchParams.values(), ...written, username, password];
+  return [pathname + search, pathname, search.slice(1), ...values].filter(
+    ({ length }) => length >= shortestPart,
+  );
 };
 
 const forms = (secret: string): string[] => [
   secret,
-  ...withoutHost(secret),
+  ...partsOf(secret),
   encodeURIComponent(secret),
   JSON.stringify(secret).slice(1, -1),
   Buffer.from(secret).toString('base64').replace(/=+$/, ''),

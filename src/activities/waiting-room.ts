@@ -16,6 +16,8 @@ export interface WaitingRoom {
   enter: (connections: readonly string[], delivery: WaitingDelivery, dueAt: number) => void;
   /** To be called when a delivery begins, for whatever reason. */
   leave: (delivery: WaitingDelivery) => void;
+  /** To be called when a delivery's attempt ends. */
+  done: (delivery: WaitingDelivery) => void;
   /** Calls back whoever waits for the connection, one after the other, and in turn with others'. */
   callBack: (connection: string) => void;
 }
@@ -32,6 +34,10 @@ const soonMs = 1_000;
 const mostUtilization = 0.5;
 /** Most that are known: whoever is not comes at its own time. */
 const mostKnown = 10_000;
+/** Deliveries that were called and have not ended an attempt since, at most. */
+const mostCalled = 2;
+/** A call that has led to nothing for so long leads to nothing any more. */
+const callIsOverMs = 15_000;
 /** How often it is looked for connections that nobody tries, and how many are tried then. */
 const probeEveryMs = 1_000;
 const probesAtOnce = 2;
@@ -62,6 +68,8 @@ export const createWaitingRoom = ({
   now: () => number;
 }): WaitingRoom => {
   const byKey = new Map<string, Entry>();
+  /** When those were called that are not done yet. */
+  const called = new Map<string, number>();
   /** The same by connection, in the order in which they came. */
   const waiting = new Map<string, Set<Entry>>();
   /** Connections that work again, in the order of their turns. */
@@ -96,12 +104,17 @@ export const createWaitingRoom = ({
     }
     return undefined;
   };
+  const isFree = (): boolean => {
+    for (const [key, at] of called) if (now() - at > callIsOverMs) called.delete(key);
+    return called.size < mostCalled && hasRoom();
+  };
   const callNext = async (connection: string): Promise<void> => {
     const entry = nextOf(connection);
     if (entry === undefined) return;
     forget(entry);
+    called.set(keyOf(entry.delivery), now());
     // It may have ended or been called meanwhile, and comes at its own time if not.
-    await call(entry.delivery).catch(() => undefined);
+    await call(entry.delivery).catch(() => called.delete(keyOf(entry.delivery)));
   };
 
   /** Calls those that wait for a connection that works, each connection in its turn, until none do. */
@@ -113,7 +126,7 @@ export const createWaitingRoom = ({
       }
       if (toCall.size === 0 || closed.aborted) return;
       await sleep(gapMs(), undefined, { signal: closed }).catch(() => undefined);
-      if (!hasRoom() || isBusy()) continue;
+      if (!isFree() || isBusy()) continue;
       const connection = [...toCall].find(works);
       if (connection === undefined) continue;
       toCall.delete(connection);
@@ -124,7 +137,7 @@ export const createWaitingRoom = ({
 
   const probe = (): void => {
     const overdue = [...waiting.keys()].filter(isOverdue).slice(0, probesAtOnce);
-    for (const connection of hasRoom() ? overdue : []) void callNext(connection);
+    for (const connection of isFree() ? overdue : []) void callNext(connection);
   };
   const probing = setInterval(probe, probeEveryMs).unref();
   closed.addEventListener('abort', () => clearInterval(probing), { once: true });
@@ -143,6 +156,9 @@ export const createWaitingRoom = ({
     leave: (delivery) => {
       const entry = byKey.get(keyOf(delivery));
       if (entry !== undefined) forget(entry);
+    },
+    done: (delivery) => {
+      called.delete(keyOf(delivery));
     },
     callBack: (connection) => {
       if (!waiting.has(connection)) return;

@@ -43,10 +43,10 @@ const statusLines = async (client: Client, { destinations }: Config): Promise<st
     const open = await count(`Destinations = '${name}'`);
     const isConfigured = destinations.some((destination) => destination.name === name);
     lines.push(
-      `${name}${isConfigured ? '' : ' (not configured any more)'}: ${open} not settled, ${stuck.get(name) ?? 0} stuck`,
+      `${name}${isConfigured ? '' : ' (not configured any more)'}: in ${batchesWords(open).replace(' ', ' open ')}, stuck in ${stuck.get(name) ?? 0}`,
     );
     for (const [connection, batches] of [...stuck].sort()) {
-      if (connection.startsWith(`${name}/`)) lines.push(`  ${connection}: ${batches} stuck`);
+      if (connection.startsWith(`${name}/`)) lines.push(`  ${connection}: stuck in ${batches}`);
     }
   }
   const told = [...stuck.values()].some((batches) => batches >= mostRead);

@@ -179,14 +179,15 @@ export async function deliverBatch(plan: Plan): Promise<BatchReceipt> {
     }
   };
 
-  /** Makes what is stuck known to searches and to the Web UI. */
+  const isOver = (): boolean => running === 0 && parking.parked().length === 0;
+  let areExpiredTold = false;
+  /** Makes what is stuck known to searches and to the Web UI; in the end, what was given up, too. */
   const tellStuck = (): void => {
-    const parts = [
-      ...parking.parked(),
-      ...branches.flatMap(({ planned: { destination }, expired }) =>
-        expired.map((part) => ({ destination, part })),
-      ),
-    ];
+    areExpiredTold = isOver();
+    const expired = branches.flatMap(({ planned: { destination }, expired }) =>
+      expired.map((part) => ({ destination, part })),
+    );
+    const parts = areExpiredTold ? expired : parking.parked();
     const names = new Set([
       ...parts.map(({ destination }) => destination),
       ...parts.map(({ part }) => part.connection),
@@ -196,7 +197,6 @@ export async function deliverBatch(plan: Plan): Promise<BatchReceipt> {
   };
 
   for (const branch of branches) deliver(branch);
-  const isOver = (): boolean => running === 0 && parking.parked().length === 0;
   for (;;) {
     await condition(() => parking.hasNews() || failures.length > 0 || isOver());
     if (failures.length > 0) throw failures[0];
@@ -215,6 +215,7 @@ export async function deliverBatch(plan: Plan): Promise<BatchReceipt> {
   if (rejected > 0) upsertSearchAttributes([{ key: rejectedEvents, value: rejected }]);
   const expired = branches.flatMap((branch) => branch.expired);
   if (expired.length > 0) {
+    if (!areExpiredTold) tellStuck();
     throw ApplicationFailure.nonRetryable(expiredWords(expired), notDelivered, receipt, expired);
   }
   return receipt;

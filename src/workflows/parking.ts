@@ -47,8 +47,7 @@ const texts = (given: unknown): string[] => (Array.isArray(given) ? given : [giv
  */
 const choiceIn = (given: unknown, others: readonly string[]): Choice => {
   if (given === undefined || given === null) return {};
-  if (Array.isArray(given)) return given.length === 0 ? {} : { names: texts(given) };
-  if (typeof given !== 'object') return { names: texts(given) };
+  if (Array.isArray(given) || typeof given !== 'object') return { names: texts(given) };
   const { names, reasons, ...rest } = given as Record<string, unknown>;
   if (!Object.keys(rest).every((key) => others.includes(key))) return { names: [] };
   return {

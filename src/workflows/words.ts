@@ -55,7 +55,8 @@ const parkedWords = ({ part, parkedAt }: Parked): string => {
   const tried =
     since === undefined
       ? ''
-      : ` Failing since ${time(since)}, ${counted(attempts ?? 0, 'attempt')} in a row.`;
+      : ` Failing since ${time(since)}, ` +
+        `${attempts === undefined ? 'as others have found' : `${counted(attempts, 'attempt')} in a row`}.`;
   const answers = past.map(
     ({ at, status, reason: words = 'taken', received }) =>
       `  - ${time(at)}: ${typeof status === 'number' ? words : `${words} (${failureCodes[status]})`}; ` +

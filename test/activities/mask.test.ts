@@ -21,6 +21,14 @@ test('hides the path of a secret address, which partners answer with', () => {
   expect(mask('no /services/T0/B0/xyz here')).toBe('no *** here');
 });
 
+test('hides what the query of a secret address holds, however short its path', () => {
+  const mask = createMask(['https://hooks.example/in?token=a-secret-of-it&v=%2Fsecret%2Ftoo']);
+  expect(mask('401 no /in?token=a-secret-of-it&v=%2Fsecret%2Ftoo')).toBe('401 no ***');
+  expect(mask('401 bad token a-secret-of-it')).toBe('401 bad token ***');
+  expect(mask('401 bad v /secret/too')).toBe('401 bad v ***');
+  expect(mask('401 bad v %2Fsecret%2Ftoo in v')).toBe('401 bad v *** in v');
+});
+
 test('cuts long words to 200 characters, in little time, and shows no part of a secret', () => {
   const secret = 'k'.repeat(100);
   const mask = createMask([secret, 'q'.repeat(100)]);

@@ -6,15 +6,20 @@ const open = ({
   works = () => true,
   hasRoom = () => true,
   isOverdue = () => false,
+  isDone = () => true,
 }: {
   works?: () => boolean;
   hasRoom?: () => boolean;
   isOverdue?: (connection: string) => boolean;
+  /** Whether a delivery that was called has come and ended. */
+  isDone?: () => boolean;
 } = {}) => {
   const called: string[] = [];
   const room = createWaitingRoom({
-    call: ({ workflowId }) => {
+    call: (delivery) => {
+      const { workflowId } = delivery;
       called.push(workflowId);
+      if (isDone()) room.done(delivery);
       return workflowId === 'gone' ? Promise.reject(new Error('no such')) : Promise.resolve();
     },
     gapMs: () => 1,
@@ -82,4 +87,15 @@ test('calls one of those that wait for a connection that nobody tries', async ()
   enter('two', 'b');
   enter('three', 'b');
   await eventually(() => expect(called).toEqual(['two']));
+});
+
+test('calls two, and the next once one of them has ended', async () => {
+  const { room, called, enter } = open({ isDone: () => false });
+  for (const name of ['one', 'two', 'three']) enter(name, 'a');
+  room.callBack('a');
+  await eventually(() => expect(called).toEqual(['one', 'two']));
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(called).toHaveLength(2);
+  room.done({ workflowId: 'one', runId: 'one', activityId: '1' });
+  await eventually(() => expect(called).toEqual(['one', 'two', 'three']));
 });
