@@ -12,6 +12,12 @@ const summaryBytes = 200;
 /** And details of at most 20,000. */
 const detailsBytes = 15_000;
 
+/** Of a connection's last attempts; the query `deliveries` answers with more. */
+const answersShown = 3;
+
+/** The Web UI (2.42) measures the frame of the details too low: without a rule the last line is cut off. */
+const lastLine = '\n---';
+
 const bytesOf = (character: string): number => (character.codePointAt(0)! < 0x80 ? 1 : 4);
 
 const bytesIn = (text: string): number => {
@@ -50,6 +56,9 @@ export const partsSummary = (parts: readonly Unsettled[]): string =>
 export const parkedSummary = ({ part }: Parked): string =>
   cut(`parked: ${partSummary(part)}`, summaryBytes);
 
+/** The Web UI takes HTML in Markdown for markup, and partners answer with some. */
+const literal = (text: string): string => `\`${text.replaceAll('`', "'")}\``;
+
 const parkedWords = ({ part, parkedAt }: Parked): string => {
   const { connection, events, parked = 'failed', since, attempts, reason, past = [] } = part;
   const tried =
@@ -57,9 +66,10 @@ const parkedWords = ({ part, parkedAt }: Parked): string => {
       ? ''
       : ` Failing since ${time(since)}, ` +
         `${attempts === undefined ? 'as others have found' : `${counted(attempts, 'attempt')} in a row`}.`;
-  const answers = past.map(
-    ({ at, status, reason: words = 'taken', received }) =>
-      `  - ${time(at)}: ${typeof status === 'number' ? words : `${words} (${failureCodes[status]})`}; ` +
+  const answers = past.slice(-answersShown).map(
+    ({ at, status, reason: words, received }) =>
+      `  - ${time(at)}: ${words === undefined ? 'taken' : literal(words)}` +
+      `${typeof status === 'number' ? '' : ` (${failureCodes[status]})`}; ` +
       {
         no: 'the partner certainly has none of those left',
         yes: 'the partner has answered for each',
@@ -68,19 +78,25 @@ const parkedWords = ({ part, parkedAt }: Parked): string => {
   );
   return [
     `- **${connection}**: ${counted(countRanges(events), 'event')} parked since ${time(parkedAt)}, as ${parkReasons[parked]}.${tried}`,
-    ...(answers.length === 0 && reason !== undefined ? [`  - last: ${reason}`] : answers),
+    ...(answers.length === 0 && reason !== undefined ? [`  - last: ${literal(reason)}`] : answers),
   ].join('\n');
 };
 
 /** What the Web UI shows of a batch, in Markdown: what is stuck, since when, and what can be done. */
 export const stuckDetails = (parked: readonly Parked[], remark: string | undefined): string => {
   const about = remark === undefined ? [] : [`\n${remark}`];
-  if (parked.length === 0) return ['Nothing is stuck.', ...about].join('\n');
+  const [first] = parked;
+  if (first === undefined) return ['Nothing is stuck.', ...about].join('\n');
+  const { destination } = first;
   const end = [
-    '\nOnce the cause is mended, the signal `redrive` sends all of it again; with ' +
-      '`["destination"]` or `["destination/source"]` only that. The signal `abandon` with ' +
-      '`{"names": […], "reason": "why"}` gives it up.',
+    '\nOnce the cause is mended, send it again:\n',
+    '- all of this batch: the signal `redrive` (More Actions, Send a Signal)',
+    `- some of it: the same with names as its input, as in \`["${destination}"]\``,
+    `- of every batch: the command \`distributary redrive ${destination}\``,
+    '\nOr give it up: the signal `abandon` with ' +
+      `\`{"names": ["${destination}"], "reason": "why"}\`.`,
     ...about,
+    lastLine,
   ].join('\n');
   const words: string[] = [];
   let bytes = end.length;

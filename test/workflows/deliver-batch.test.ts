@@ -293,7 +293,8 @@ test('a parked part tells what is stuck, since when and with which answers', asy
   const details = await detailsOf(batch);
   expect(details).toMatch(new RegExp(`\\*\\*${locked}\\*\\*: 5 events parked since 20`));
   expect(details).toMatch(/1 attempt in a row/);
-  expect(details).toMatch(/401 bad key; the partner certainly has none of those left/);
+  expect(details).toMatch(/`401 bad key`; the partner certainly has none of those left/);
+  expect(details).toContain(`as in \`["${locked}"]\``);
   partner.script(() => ({ status: 200 }));
   await batch.signal(redriveSignal, { names: [locked] });
   await batch.result();
