@@ -107,9 +107,16 @@ export async function deliverBatch(plan: Plan): Promise<BatchReceipt> {
   const most = Math.max(1, Math.floor(mostContinuations / Math.max(1, branches.length)));
   let running = 0;
   const failures: unknown[] = [];
-  setHandler(redrive, parking.redrive);
-  setHandler(abandon, parking.abandon);
-  setHandler(deliveries, () => stateOf(branches, parking.parked()));
+  setHandler(redrive, parking.redrive, {
+    description:
+      'Sends what is parked again: all, or by ["name"] or {"names": […], "reasons": […]}.',
+  });
+  setHandler(abandon, parking.abandon, {
+    description: 'Gives up what is parked: {"names": […], "reason": "why"}.',
+  });
+  setHandler(deliveries, () => stateOf(branches, parking.parked()), {
+    description: 'How far the batch has come at each destination.',
+  });
 
   /** Runs one delivery activity; what it fails for good with is parked. */
   const run = async (
@@ -180,14 +187,14 @@ export async function deliverBatch(plan: Plan): Promise<BatchReceipt> {
   };
 
   const isOver = (): boolean => running === 0 && parking.parked().length === 0;
-  let areExpiredTold = false;
+  const told = { expired: false };
   /** Makes what is stuck known to searches and to the Web UI; in the end, what was given up, too. */
   const tellStuck = (): void => {
-    areExpiredTold = isOver();
+    told.expired = isOver();
     const expired = branches.flatMap(({ planned: { destination }, expired }) =>
       expired.map((part) => ({ destination, part })),
     );
-    const parts = areExpiredTold ? expired : parking.parked();
+    const parts = told.expired ? expired : parking.parked();
     const names = new Set([
       ...parts.map(({ destination }) => destination),
       ...parts.map(({ part }) => part.connection),
@@ -215,7 +222,7 @@ export async function deliverBatch(plan: Plan): Promise<BatchReceipt> {
   if (rejected > 0) upsertSearchAttributes([{ key: rejectedEvents, value: rejected }]);
   const expired = branches.flatMap((branch) => branch.expired);
   if (expired.length > 0) {
-    if (!areExpiredTold) tellStuck();
+    if (!told.expired) tellStuck();
     throw ApplicationFailure.nonRetryable(expiredWords(expired), notDelivered, receipt, expired);
   }
   return receipt;

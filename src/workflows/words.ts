@@ -92,7 +92,7 @@ export const stuckDetails = (parked: readonly Parked[], remark: string | undefin
     '\nOnce the cause is mended, send it again:\n',
     '- all of this batch: the signal `redrive` (More Actions, Send a Signal)',
     `- some of it: the same with names as its input, as in \`["${destination}"]\``,
-    `- of every batch: the command \`distributary redrive ${destination}\``,
+    `- of every batch: the command \`distributary redrive --destination ${destination}\``,
     '\nOr give it up: the signal `abandon` with ' +
       `\`{"names": ["${destination}"], "reason": "why"}\`.`,
     ...about,

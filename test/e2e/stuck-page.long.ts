@@ -122,7 +122,7 @@ inBrowser(
       expect(words).toMatch(/1 attempt in a row/);
       // Markup in a partner's words is shown as it came.
       expect(words).toContain(`: 401 ${partnersWords}; the partner certainly has none`);
-      expect(words).toContain('distributary redrive locked');
+      expect(words).toContain('distributary redrive --destination locked');
       expect(words).toMatch(/"reason": "why"\}\.\s*$/);
       expect(words).not.toMatch(/open|\*\*|`/);
     });
