@@ -58,8 +58,13 @@ const closedRun = async (operator: Operator, batchId: string, runId?: string) =>
   return { workflowId: batchId, runId: run.runId, status: run.status.name.toLowerCase() };
 };
 
+const counted = (count: number): string => `${count} event${count === 1 ? '' : 's'}`;
 const events = (count: number, whole: number): string =>
-  count === whole ? `all ${count} events` : `${count} of ${whole} events`;
+  count < whole
+    ? `${count} of ${counted(whole)}`
+    : whole === 1
+      ? 'its event'
+      : `all ${count} events`;
 
 /** What a reset will do, for people. */
 const told = (plan: ResetPlan, destination: string, whole: number): string => {
@@ -69,18 +74,21 @@ const told = (plan: ResetPlan, destination: string, whole: number): string => {
     `Reset to event ${plan.eventId}: ${destination} begins again with ${plan.redone}.`,
     'Sent again:',
     ...again.map((share) => {
-      const why = share.destination === destination ? '' : ', as it had not ended by then';
+      const why =
+        share.destination === destination
+          ? ''
+          : ', as it had not ended by then (what was parked there parks again)';
       return `  ${share.destination}: ${events(share.again, whole)}${why}`;
     }),
   ];
   if (kept.length > 0) lines.push('Kept, not sent again:');
   for (const share of kept) {
-    const left = share.left === 0 ? '' : ` (${share.left} events unsettled, as they are)`;
+    const left = share.left === 0 ? '' : ` (${counted(share.left)} unsettled, as they are)`;
     lines.push(`  ${share.destination}${left}`);
   }
   if (plan.staysRejected > 0) {
     lines.push(
-      `${plan.staysRejected} events that ${destination} rejected before stay rejected; --whole sends all again.`,
+      `${counted(plan.staysRejected)} that ${destination} rejected before stay so; --whole sends all again.`,
     );
   }
   if (plan.signals > 0) {

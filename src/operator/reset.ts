@@ -60,7 +60,7 @@ const beginning = (
     const unsettled = byEnd.find((delivery) => left(delivery, run) > 0);
     if (unsettled !== undefined) {
       const count = left(unsettled, run);
-      const redone = `${name(unsettled)}, ${at(unsettled)} and left ${count} events unsettled`;
+      const redone = `${name(unsettled)}, ${at(unsettled)} and left ${count} ${count === 1 ? 'event' : 'events'} unsettled`;
       return { delivery: unsettled, redone };
     }
     const rejecting = byEnd.find((delivery) => rejectedBy(delivery) > 0);
