@@ -308,7 +308,7 @@ test('details', async () => {
   await open();
   const said = await follow('details', await parked(), await codec());
   expect(said).toContain(`**${road.name(ailing)}**: 2 events parked since`);
-  expect(said).toContain('401 oh; the partner certainly has none of those left');
+  expect(said).toContain('`401 oh`; the partner certainly has none of those left');
 });
 
 test('deliveries', async () => {
