@@ -1,11 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { merged, percentile, type Counts } from './latency.ts';
+import { openFor, perSecond } from './live.ts';
 import type { Posted, Traffic } from './load.ts';
 import type { Arrivals, Behaviour } from './partner.ts';
 import type { Figure, Scenario } from './scenario.ts';
 import { partnerOf, startStack, type Setup, type Stack } from './stack.ts';
-
-const perSecond = 500;
 
 /**
  * Measures the good ones' latency in turns, without and with a bad neighbour, so that what else the
@@ -174,13 +173,9 @@ const backlog: Scenario['run'] = async ({ seconds, quick }) => {
     const events = quick ? 10_000 : backlogEvents;
     let accepted = 0;
     const liveFor = async (ms: number): Promise<Counts> => {
-      await stack.arrivals(true);
-      accepted += (await stack.clients.open(live, perSecond, ms)).accepted;
-      await sleep(500);
-      const found = (await stack.arrivals()).find(
-        ({ partner, group }) => partner === 'live' && group === 'a',
-      );
-      return found?.latency ?? [];
+      const { posted, latency } = await openFor(stack, live, 'live', ms);
+      accepted += posted.accepted;
+      return latency;
     };
     await liveFor(5_000);
     const before = await liveFor(seconds(10) * 1_000);

@@ -1,10 +1,9 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { percentile, type Counts } from './latency.ts';
 import type { Traffic } from './load.ts';
+import { openFor } from './live.ts';
 import type { Scenario } from './scenario.ts';
 import { startStack } from './stack.ts';
 
-const perSecond = 500;
 /** Requests of the backlog: posted one after the other, about each is a batch of its own. */
 const requests = 600;
 const requestEvents = 100;
@@ -32,13 +31,9 @@ const redrive: Scenario['run'] = async ({ quick }) => {
     const bulk: Traffic = { ...live, group: 'b', eventsPerRequest: requestEvents };
     let accepted = 0;
     const liveFor = async (ms: number): Promise<Counts> => {
-      await stack.arrivals(true);
-      accepted += (await stack.clients.open(live, perSecond, ms)).accepted;
-      await sleep(500);
-      const found = (await stack.arrivals()).find(
-        ({ partner, group }) => partner === 'live' && group === 'a',
-      );
-      return found?.latency ?? [];
+      const { posted, latency } = await openFor(stack, live, 'live', ms);
+      accepted += posted.accepted;
+      return latency;
     };
     /** Whether a redrive was under way to be told so. */
     const told = async (what: string): Promise<boolean> =>

@@ -17,6 +17,7 @@ import {
   countRanges,
   deliveriesQuery,
   destinationQueue,
+  notDelivered,
   type BatchReceipt,
   type BatchState,
   type Plan,
@@ -119,7 +120,7 @@ const failureOf = async (
     if (!(error instanceof WorkflowFailedError)) throw error;
     const { cause = error } = error;
     const { message: failure } = cause;
-    if (!(cause instanceof ApplicationFailure) || cause.type !== 'NotDelivered') return { failure };
+    if (!(cause instanceof ApplicationFailure) || cause.type !== notDelivered) return { failure };
     const [receipt, expired] = cause.details as [BatchReceipt, Unsettled[]];
     const state = endState(receipt);
     for (const part of expired) {

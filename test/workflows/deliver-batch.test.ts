@@ -169,9 +169,8 @@ test('names the stuck connection beside its destination, and settles the others'
   expect((await road.receipts(batch)).deliveries['one']).toMatchObject({ delivered: 3 });
 });
 
-test('many stuck connections stay within 200 pending continuations, and lose none', async () => {
-  let down = true;
-  partner.script(() => (down ? { status: 503 } : { status: 200 }));
+/** A batch of 230 sources, each with an event and a connection of its own at one destination. */
+const startWith230Connections = async (): Promise<{ road: Road; batch: WorkflowHandle }> => {
   const sources = Array.from({ length: 230 }, (_, n) => `s${n}`);
   const connections = Object.fromEntries(
     sources.map((source) => [source, { settings: { url: `${partner.url}/${source}` } }]),
@@ -181,10 +180,19 @@ test('many stuck connections stay within 200 pending continuations, and lose non
   const batch = await road.startOf(
     sources.map((source) => ({ source, events: [trackEvent({ messageId: source })] })),
   );
-  await eventually(async () => {
+  return { road, batch };
+};
+const until200Pend = (batch: WorkflowHandle): Promise<void> =>
+  eventually(async () => {
     const { raw } = await batch.describe();
     expect(raw.pendingActivities).toHaveLength(200);
   });
+
+test('many stuck connections stay within 200 pending continuations, and lose none', async () => {
+  let down = true;
+  partner.script(() => (down ? { status: 503 } : { status: 200 }));
+  const { road, batch } = await startWith230Connections();
+  await until200Pend(batch);
   down = false;
   expect((await road.receipts(batch)).deliveries['one']).toMatchObject({ delivered: 230 });
 }, 60_000);
@@ -192,15 +200,7 @@ test('many stuck connections stay within 200 pending continuations, and lose non
 test('many parked connections that are redriven together stay within 200, too', async () => {
   let refused = true;
   partner.script(() => (refused ? { status: 401 } : { status: 503 }));
-  const sources = Array.from({ length: 230 }, (_, n) => `s${n}`);
-  const connections = Object.fromEntries(
-    sources.map((source) => [source, { settings: { url: `${partner.url}/${source}` } }]),
-  );
-  const retry = { firstDelay: '2s', maxDelay: '2s' };
-  const road = await open([hook('one', { connections, retry })], sources);
-  const batch = await road.startOf(
-    sources.map((source) => ({ source, events: [trackEvent({ messageId: source })] })),
-  );
+  const { road, batch } = await startWith230Connections();
   const one = road.name('one');
   await eventually(async () =>
     expect((await stateOf(batch))[one]).toMatchObject({ state: 'parked' }),
@@ -209,10 +209,7 @@ test('many parked connections that are redriven together stay within 200, too', 
   expect(await detailsOf(batch)).toMatch(/^- and \d+ more$/m);
   refused = false;
   await batch.signal(redriveSignal);
-  await eventually(async () => {
-    const { raw } = await batch.describe();
-    expect(raw.pendingActivities).toHaveLength(200);
-  });
+  await until200Pend(batch);
   partner.script(() => ({ status: 200 }));
   expect((await road.receipts(batch)).deliveries['one']).toMatchObject({ delivered: 230 });
 }, 60_000);
