@@ -1,6 +1,6 @@
 import type { Client } from '@temporalio/client';
 import type { NativeConnection } from '@temporalio/worker';
-import { createBatchReader } from './activities/batch-reader.ts';
+import { createBatchReader, type BatchReader } from './activities/batch-reader.ts';
 import { createApi } from './api/app.ts';
 import { createCoalescer } from './api/coalescer.ts';
 import type { Door } from './api/door.ts';
@@ -36,6 +36,7 @@ const uiOrigins = (url: string | undefined): string[] =>
 
 /**
  * Starts the API of a process that has its workers.
+ * @param keepBatch told of each batch that is started here
  * @param others destinations that this process has no worker for: it asks how far they are behind
  * @param ofTemporal what is wrong with a Temporal of our own although it answers: nothing is durable then
  * @throws UserError where the port cannot be had
@@ -49,6 +50,7 @@ export const startApi = async ({
   workers,
   lag,
   metrics,
+  keepBatch,
   others,
   ofTemporal,
   log,
@@ -61,12 +63,13 @@ export const startApi = async ({
   workers: Pick<WorkerSet, 'queues' | 'ended'>;
   lag: Lag;
   metrics: Metrics;
+  keepBatch: BatchReader['keep'];
   others: readonly Destination[];
   ofTemporal: () => Ailments;
   log: Logger;
 }): Promise<{ url: string; stop: () => Promise<void> }> => {
   const { encryptionKeys: keys, operator } = config;
-  const start = createBatchStarter(client, config);
+  const start = createBatchStarter({ client, config, onStarted: keepBatch });
   const coalescer = createCoalescer({
     start: (parts) => {
       const [ailment] = ofTemporal();
@@ -111,7 +114,7 @@ export const startApi = async ({
             namespace,
             keys,
             keptBytes: 0,
-          }),
+          }).read,
           destinations: config.destinations,
           limits: searchLimits,
         }),

@@ -68,7 +68,7 @@ export const startService = async (
   const dataConverter = createDataConverter(keys);
   const metrics = createMetrics();
   const lag = createLag(Date.now);
-  const readBatch = createBatchReader({ workflowService, namespace, keys, keptBytes });
+  const batches = createBatchReader({ workflowService, namespace, keys, keptBytes });
   const turn = createTurns(lag.observeHeavy, Date.now);
   const callBack = createCallBack(workflowService, namespace);
   const client = new Client({ connection, namespace, dataConverter });
@@ -87,7 +87,7 @@ export const startService = async (
       ...parts.destinations.map((destination) =>
         destinationStation({
           destination,
-          readBatch,
+          readBatch: batches.read,
           callBack,
           turn,
           allowPrivate: config.allowPrivate,
@@ -104,7 +104,7 @@ export const startService = async (
         openDestinations: () => openDestinations(client),
         pollers: createPollerList({ connection, namespace }),
         workers,
-        readBatch,
+        readBatch: batches.read,
         log,
         now: Date.now,
         firstLookMs: ofTemporal === undefined ? longestPollMs : ofOurOwnMs,
@@ -127,6 +127,7 @@ export const startService = async (
       workers,
       lag,
       metrics,
+      keepBatch: parts.destinations.length > 0 ? batches.keep : () => undefined,
       // Of our own workers each tells: those of others have to be asked for.
       others: parts.destinations.length > 0 ? [] : config.destinations,
       ofTemporal: ofTemporal ?? (() => []),

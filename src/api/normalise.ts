@@ -26,10 +26,18 @@ export interface EventSurroundings {
 const together = (under: JsonObject | undefined, over: JsonObject | undefined): JsonObject =>
   under === undefined || over === undefined ? (over ?? under ?? {}) : mergeUnder(under, over);
 
+/** The fields that have a value: the JSON, which is what travels, holds no others. */
+const present = (fields: JsonObject): JsonObject => {
+  const found: JsonObject = {};
+  for (const key in fields) if (fields[key] !== undefined) found[key] = fields[key];
+  return found;
+};
+
 /**
  * Validates a posted event and completes it: a `messageId`, corrected times, and what the batch
  * says for all its events, and its client's address.
  * @param raw parsed JSON that is the caller's to give away: it is tamed in place
+ * @returns the event, equal to what its JSON text parses to, or why it is refused
  */
 export const normalise = (raw: unknown, around: EventSurroundings): AcceptedEvent | Refusal => {
   if (!isObject(raw)) return refusal('invalid_event');
@@ -44,15 +52,14 @@ export const normalise = (raw: unknown, around: EventSurroundings): AcceptedEven
   }
   const context = together(around.context, posted.context);
   const ip = missingIp(context, around.client);
-  // `posted` is the schema's own copy. Where a field is absent it holds undefined; the JSON, which
-  // is what travels, holds nothing.
-  const event = Object.assign(posted, {
+  const event = present({
+    ...posted,
     messageId: posted.messageId ?? around.newId(),
     context: ip === undefined ? context : { ...context, ip },
     integrations: together(around.integrations, posted.integrations),
     ...correctTimes(posted, around.receivedAt, around.sentAt),
     receivedAt: new Date(around.receivedAt).toISOString(),
     version: 2,
-  }) as Event;
+  }) as unknown as Event;
   return { event, json: JSON.stringify(event) };
 };

@@ -25,16 +25,29 @@ export class BatchTooLarge extends Error {
  */
 export type StartBatch = (parts: readonly SourceEvents[]) => Promise<string>;
 
+/** Told of a workflow's run and what it carries. */
+type OnStarted = (
+  run: { workflowId: string; runId: string },
+  parts: readonly SourceEvents[],
+) => void;
+
 /**
  * @param client on the very `NativeConnection` that a workflow worker of this process uses, so that
  * Temporal can hand over the first workflow task with the answer (eager start)
+ * @param onStarted told of each batch, before any delivery of it is under way
  */
 export const createBatchStarter =
-  (
-    client: Client,
-    { destinations, encryptionKeys }: Pick<Config, 'destinations' | 'encryptionKeys'>,
+  ({
+    client,
+    config: { destinations, encryptionKeys },
+    onStarted = () => undefined,
     taskQueue = batchQueue,
-  ): StartBatch =>
+  }: {
+    client: Client;
+    config: Pick<Config, 'destinations' | 'encryptionKeys'>;
+    onStarted?: OnStarted;
+    taskQueue?: string;
+  }): StartBatch =>
   async (parts) => {
     const events = await encodeEvents(parts, encryptionKeys);
     if (events.bytes.length > largestPayload) {
@@ -45,21 +58,24 @@ export const createBatchStarter =
     const plan = planBatch(destinations, parts);
     const workflowId = `batch-${randomUUID()}`;
     try {
-      await client.withDeadline(Date.now() + startTimeoutMs, () =>
-        client.workflow.start(batchWorkflow, {
-          workflowId,
-          taskQueue,
-          args: [plan, events],
-          typedSearchAttributes: new TypedSearchAttributes([
-            { key: sourcesKey, value: boundedNames(new Set(parts.map(({ source }) => source))) },
-            {
-              key: destinationsKey,
-              value: boundedNames(plan.deliveries.map(({ destination }) => destination)),
-            },
-          ]),
-          requestEagerStart: true,
-        }),
+      const { firstExecutionRunId: runId } = await client.withDeadline(
+        Date.now() + startTimeoutMs,
+        () =>
+          client.workflow.start(batchWorkflow, {
+            workflowId,
+            taskQueue,
+            args: [plan, events],
+            typedSearchAttributes: new TypedSearchAttributes([
+              { key: sourcesKey, value: boundedNames(new Set(parts.map(({ source }) => source))) },
+              {
+                key: destinationsKey,
+                value: boundedNames(plan.deliveries.map(({ destination }) => destination)),
+              },
+            ]),
+            requestEagerStart: true,
+          }),
       );
+      onStarted({ workflowId, runId }, parts);
     } catch (error) {
       // The id is ours alone: an earlier try of the same call got through after all.
       if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;

@@ -83,7 +83,7 @@ export const addExplain = (command: Command, env: NodeJS.ProcessEnv, log: Logger
               namespace,
               keys: config.encryptionKeys,
               keptBytes: 0,
-            }),
+            }).read,
             destinations: config.destinations,
             limits,
           });

@@ -39,7 +39,7 @@ const open = async (
       namespace: 'default',
       keys: [],
       keptBytes: 0,
-    }),
+    }).read,
     destinations: road.config.destinations,
     limits: { batches: 100, ms: 10_000 },
   });

@@ -97,7 +97,7 @@ describe('finds', () => {
       namespace: 'default',
       keys: [],
       keptBytes: 0,
-    }),
+    }).read,
     now: Date.now,
   });
   const newId = (ageMs = 0) => `ajs-next-${Date.now() - ageMs}-${randomUUID()}`;

@@ -99,7 +99,7 @@ export const openRoad = async ({
               namespace: 'default',
               keys: known,
               keptBytes: 1024 * 1024,
-            }),
+            }).read,
             callBack: createCallBack(connection.workflowService, 'default'),
             turn: createTurns(() => undefined, Date.now),
             allowPrivate,
@@ -111,7 +111,7 @@ export const openRoad = async ({
       ],
     });
   let workers = await startAll(keys);
-  const starter = createBatchStarter(client, config, `batches-${unique}`);
+  const starter = createBatchStarter({ client, config, taskQueue: `batches-${unique}` });
   const startOf: Road['startOf'] = async (parts) =>
     client.workflow.getHandle(
       await starter(

@@ -46,7 +46,7 @@ const open = async () => {
       namespace: 'default',
       keys: [],
       keptBytes: 1_000,
-    }),
+    }).read,
     log,
     now: Date.now,
     firstLookMs: 100,
