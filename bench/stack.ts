@@ -5,10 +5,12 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { request } from 'undici';
-import { createClients, type Clients } from './load.ts';
+import type { ToFlood } from './flood.ts';
+import { createClients, type Clients, type Posted, type Traffic } from './load.ts';
 import type { Arrivals, Behaviour, FromPartner, ToPartner } from './partner.ts';
 
 const cli = resolve(import.meta.dirname, '../cli.js');
+const floodProgram = resolve(import.meta.dirname, 'flood.js');
 const partnerProgram = resolve(import.meta.dirname, 'partner.js');
 
 /** What is to be run: the destinations are all played by one partner process. */
@@ -40,6 +42,8 @@ export interface Usage {
 export interface Stack {
   clients: Clients;
   writeKeys: readonly string[];
+  /** Posts as fast as it is answered, from a process of its own, until it is stopped. */
+  flood: (traffic: Traffic, connections: number) => () => Promise<Posted>;
   behave: (partner: string, behaviour: Behaviour) => void;
   /** What has arrived so far, of each partner and group; latencies since they were last reset. */
   arrivals: (resetLatency?: boolean) => Promise<Arrivals[]>;
@@ -164,6 +168,24 @@ const startProduct = async (args: readonly string[], folder: string) => {
   };
 };
 
+/** Clients in a process that is started when it is first needed. */
+const createFlooder = (url: string) => {
+  let child: ChildProcess | undefined;
+  const say = (message: ToFlood): void => void child!.send(message);
+  return {
+    flood: (traffic: Traffic, connections: number) => {
+      child ??= fork(floodProgram, [url], { stdio: 'inherit' });
+      say({ do: 'flood', traffic, connections });
+      return async (): Promise<Posted> => {
+        const answer = once(child!, 'message') as Promise<[Posted]>;
+        say({ do: 'stop' });
+        return (await answer)[0];
+      };
+    },
+    stop: () => child?.disconnect(),
+  };
+};
+
 /** Sums of the product's metrics whose name and labels match. */
 const sumOf = (metrics: string, pattern: RegExp): number =>
   metrics
@@ -182,6 +204,7 @@ export const startStack = async (setup: Setup): Promise<Stack> => {
     folder,
   );
   const clients = createClients(product.url);
+  const flooder = createFlooder(product.url);
   const temporal = JSON.parse(readFileSync(join(data, 'temporal.json'), 'utf8')) as { pid: number };
   const readMetrics = async (): Promise<string> =>
     (await request(`${product.url}/metrics`)).body.text();
@@ -205,6 +228,7 @@ export const startStack = async (setup: Setup): Promise<Stack> => {
   return {
     clients,
     writeKeys: Array.from({ length: setup.sources ?? 1 }, (_, n) => `key-${n}`),
+    flood: flooder.flood,
     behave: partner.behave,
     arrivals: partner.arrivals,
     usage: async () => {
@@ -241,6 +265,7 @@ export const startStack = async (setup: Setup): Promise<Stack> => {
     },
     stop: async () => {
       await clients.close();
+      flooder.stop();
       await product.stop();
       partner.stop();
       rmSync(folder, { recursive: true, force: true, maxRetries: 5 });

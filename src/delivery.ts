@@ -65,6 +65,8 @@ export interface Plan {
   events: number;
   /** How long their JSON is; absent in the plans of 0.1.0. */
   bytes?: number;
+  /** Whose turn a delivery takes where Temporal hands out by turns: its one source; absent: all others'. */
+  fairnessKey?: string;
   deliveries: PlannedDelivery[];
 }
 

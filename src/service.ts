@@ -1,7 +1,6 @@
 import { resolve } from 'node:path';
 import { Client } from '@temporalio/client';
 import { createBatchReader } from './activities/batch-reader.ts';
-import { createTurns } from './activities/turns.ts';
 import { startApi, type ApiPlace } from './api-service.ts';
 import type { Config } from './config.ts';
 import type { Destination } from './destinations/destination.ts';
@@ -15,6 +14,7 @@ import { openDestinations } from './temporal/open-destinations.ts';
 import { createPollerList, type Ailments } from './temporal/pollers.ts';
 import { installRuntime } from './temporal/runtime.ts';
 import { ensureSearchAttributes } from './temporal/search-attributes.ts';
+import { createTurns } from './turns.ts';
 import { UserError } from './user-error.ts';
 import { destinationStation } from './workers/destination-station.ts';
 import { createLag } from './workers/lag.ts';
@@ -69,7 +69,7 @@ export const startService = async (
   const metrics = createMetrics();
   const lag = createLag(Date.now);
   const batches = createBatchReader({ workflowService, namespace, keys, keptBytes });
-  const turn = createTurns(lag.observeHeavy, Date.now);
+  const turns = createTurns(lag.observeHeavy);
   const callBack = createCallBack(workflowService, namespace);
   const client = new Client({ connection, namespace, dataConverter });
   const workers = await startWorkers({
@@ -89,7 +89,7 @@ export const startService = async (
           destination,
           readBatch: batches.read,
           callBack,
-          turn,
+          turns,
           allowPrivate: config.allowPrivate,
           lag,
           metrics: metrics.deliveries,

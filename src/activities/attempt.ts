@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events';
 import type { Context } from '@temporalio/activity';
 import {
   emptyReceipt,
+  heavyBytes,
   type DeliverInput,
   type Progress,
   type Receipt,
@@ -10,6 +11,7 @@ import {
 } from '../delivery.ts';
 import { endingMs, type Destination } from '../destinations/destination.ts';
 import type { BatchedEvent } from '../temporal/events-encoding.ts';
+import type { Turn, Turns } from '../turns.ts';
 import type { Connections, Entry } from './connections.ts';
 import { throwIfCancelled, type Ending } from './ending.ts';
 import type { Pace } from './gates.ts';
@@ -34,11 +36,8 @@ export interface AttemptDeps {
   /** Reads the events of the activity's own batch. */
   readBatch: (run: BatchRun) => Promise<readonly BatchedEvent[]>;
   http: Http;
-  /**
-   * Waits for a batch's turn to be worked on, where it is so large that others would wait for it.
-   * @returns to be called once it is mapped, as often as one likes
-   */
-  turn: (bytes: number, over: AbortSignal) => Promise<() => void>;
+  /** By which large batches are worked on, so that others need not wait for them. */
+  turns: Turns;
   /** Told of each request: its status, or why it got no answer, and how long it took. */
   onRequest: (status: string, seconds: number) => void;
   connections: Connections;
@@ -59,7 +58,7 @@ export const createAttempt = ({
   destination,
   readBatch,
   http,
-  turn,
+  turns,
   onRequest,
   connections,
   pace,
@@ -103,7 +102,9 @@ export const createAttempt = ({
       context.heartbeat(ledger?.progress('checkpoint') ?? checkpoint);
     };
     const timer = setInterval(keep, heartbeatEveryMs);
-    const endTurn = await turn(input.bytes ?? 0, over);
+    const largeTurn = (): Promise<Turn> => turns.large(destination.name, over);
+    const { bytes = 0 } = input;
+    const turn = bytes < heavyBytes ? turns.small() : await largeTurn();
     const entries: Entry[] = [];
     try {
       if (over.aborted) {
@@ -120,7 +121,8 @@ export const createAttempt = ({
         now,
         over,
         deadline,
-        eventBytes: (input.bytes ?? 0) / batch.length,
+        eventBytes: bytes / batch.length,
+        largeTurn,
         onRequest,
         afterRequest: () => {
           if (now() - checkpointed >= checkpointApartMs) keep();
@@ -133,15 +135,15 @@ export const createAttempt = ({
           part.hold(connections.failure(part.connection.name)!, now());
         } else {
           entries.push(entry);
-          const items = await mapPart(part, destination, batch, now);
+          const items = await mapPart(part, destination, batch, now, turn.breathe);
           jobs.push(() => sendPart(part, items, sending, entry.isTry).finally(entry.leave));
         }
       }
-      endTurn();
+      turn.end();
       await Promise.all(jobs.map((send) => send()));
       return ledger.progress('end');
     } finally {
-      endTurn();
+      turn.end();
       for (const { leave } of entries) leave();
       clearInterval(timer);
     }

@@ -19,12 +19,15 @@ export interface NoAnswer {
   reason: string;
 }
 
+/** A request, its body as it is or encoded already. */
+type EncodedRequest = Omit<PartnerRequest, 'body'> & { body: string | Buffer };
+
 export interface Http {
   /**
    * Sends one request; never throws, and never repeats. Follows no redirect.
    * @param timeoutMs for the whole exchange
    */
-  send: (request: PartnerRequest, timeoutMs: number) => Promise<PartnerResponse | NoAnswer>;
+  send: (request: EncodedRequest, timeoutMs: number) => Promise<PartnerResponse | NoAnswer>;
   close: () => Promise<void>;
 }
 

@@ -1,4 +1,4 @@
-import { createBreather } from '../breather.ts';
+import type { Breathe } from '../breather.ts';
 import type { Destination } from '../destinations/destination.ts';
 import type { BatchedEvent } from '../temporal/events-encoding.ts';
 import type { Placed } from './chunk.ts';
@@ -16,6 +16,7 @@ export const mapPart = async (
   destination: Destination,
   batch: readonly BatchedEvent[],
   now: () => number,
+  breathe: Breathe,
 ): Promise<Placed[]> => {
   const { type, name, maxAgeMs = Infinity } = destination.type;
   const mappers = destination.type.events as Record<
@@ -24,7 +25,6 @@ export const mapPart = async (
   >;
   const tooOld = `older than the ${maxAgeMs / 3_600_000} h that ${name} takes`;
   const placed: Placed[] = [];
-  const breathe = createBreather();
   for (const place of part.places) {
     const { event } = batch[place]!;
     const reject = (reason: string): void =>

@@ -1,3 +1,4 @@
+import { heavyBytes } from '../delivery.ts';
 import type {
   Attempt,
   DestinationType,
@@ -9,6 +10,7 @@ import type {
 import type { Destination } from '../destinations/destination.ts';
 import { chunk, halves, type Placed } from './chunk.ts';
 import { classify } from './classify.ts';
+import type { Turn } from '../turns.ts';
 import type { Connections } from './connections.ts';
 import type { Pace } from './gates.ts';
 import type { Http, NoAnswer } from './http.ts';
@@ -29,6 +31,8 @@ export interface Sending {
   now: () => number;
   /** About how long the JSON of one of the batch's events is; 0: not known. */
   eventBytes: number;
+  /** Waits until a large request may be built. */
+  largeTurn: () => Promise<Turn>;
   /** Told of each request: its status, or why it got no answer, and how long it took. */
   onRequest: (status: string, seconds: number) => void;
   /** Aborted once no further request is to be begun: the attempt is cancelled or out of time. */
@@ -98,7 +102,7 @@ export const sendPart = async (
   trying: boolean,
 ): Promise<void> => {
   const { destination, http, connections, pace, now, onRequest, afterRequest } = sending;
-  const { over, deadline, eventBytes } = sending;
+  const { over, deadline, eventBytes, largeTurn } = sending;
   const { type, timeoutMs } = destination;
   const { connection } = part;
   const gate = connections.gate(connection.name);
@@ -138,10 +142,13 @@ export const sendPart = async (
     connections.failed(connection.name, { words: part.mask(reason), code }, pauseUntil);
   };
 
-  const send = async (request: PartnerRequest): Promise<PartnerResponse | NoAnswer> => {
+  const send = async (
+    request: PartnerRequest,
+    body: Buffer,
+  ): Promise<PartnerResponse | NoAnswer> => {
     const began = performance.now();
     const ended = connections.sent(connection.name, new URL(request.url).origin);
-    const answer = await http.send(request, timeoutMs);
+    const answer = await http.send({ ...request, body }, timeoutMs);
     ended('status' in answer);
     const status = 'status' in answer ? String(answer.status) : answer.failure;
     onRequest(status, (performance.now() - began) / 1_000);
@@ -163,15 +170,23 @@ export const sendPart = async (
   };
 
   const sendChunk = async (items: readonly Placed[]): Promise<void> => {
-    const request = build(type, items, connection.settings, { time: now() });
-    if (Buffer.byteLength(request.body) > (type.batch?.maxBytes ?? Infinity)) {
+    const turn = items.length * eventBytes < heavyBytes ? undefined : await largeTurn();
+    let request: PartnerRequest;
+    let body: Buffer;
+    try {
+      request = build(type, items, connection.settings, { time: now() });
+      body = Buffer.from(request.body);
+    } finally {
+      turn?.end();
+    }
+    if (body.length > (type.batch?.maxBytes ?? Infinity)) {
       if (items.length > 1) await sendHalves(items);
       else settle(items, [{ kind: 'rejected', reason: `larger than ${type.name} takes` }]);
       return;
     }
     const sentAt = now();
     const ends = part.sending(items, sentAt);
-    const answer = await send(request);
+    const answer = await send(request, body);
     if (!('status' in answer)) {
       const { failure, reason } = answer;
       const outcome: Outcome = { kind: failure === 'forbidden' ? 'refused' : 'retry', reason };

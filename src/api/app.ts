@@ -3,6 +3,7 @@ import express, { Router, type Express } from 'express';
 import type { Source } from '../config.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
+import { createTurns, type Turns } from '../turns.ts';
 import { answerErrors } from './answer-error.ts';
 import { createReadBody, type ReadBody } from './body.ts';
 import type { Coalescer } from './coalescer.ts';
@@ -36,6 +37,7 @@ export interface ApiDeps {
   operator?: OperatorDeps;
   dedupe?: Dedupe;
   readBody?: ReadBody;
+  turns?: Turns;
   /** ms since the epoch. */
   clock?: () => number;
   newId?: () => string;
@@ -53,6 +55,7 @@ export const createApi = ({
   operator,
   dedupe = createDedupe(),
   readBody = createReadBody(),
+  turns = createTurns(),
   clock = Date.now,
   newId = randomUUID,
 }: ApiDeps): Express => {
@@ -83,7 +86,7 @@ export const createApi = ({
 
   const writeKeys = createWriteKeys(sources);
   const ingest = createIngest({ coalescer, dedupe, clock, newId, metrics: metrics.api });
-  addTrackingRoutes(router, { writeKeys, readBody, coalescer, ingest });
+  addTrackingRoutes(router, { writeKeys, readBody, coalescer, ingest, turns });
   addSettingsRoute(router, writeKeys);
   addCodecRoutes(app, router, codec, clock);
   addRoute(router, 'get', ['/health'], async (_request, response) => {

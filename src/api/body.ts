@@ -8,7 +8,7 @@ import { Refused } from './errors.ts';
 export interface BodyLimits {
   /** Most bytes of a body, decompressed. */
   bytes: number;
-  /** Most bytes that all bodies on their way in may hold together. */
+  /** Most bytes that all bodies may hold together, while they are read and used. */
   heldBytes: number;
   /** The same of one source, where the header names it: a flood of one leaves room for others. */
   heldBytesOfSource: number;
@@ -33,15 +33,19 @@ const tooLarge = (bytes: number): Refused =>
 
 /**
  * Reads a request's body as it was sent.
+ * @param use what is done with it; until then it counts as held
  * @param source whose it is, where that is known
  * @param early what the request is refused with whatever its body is, which is dropped then
- * @throws Refused where it is too large or cut short, Overloaded where too many others are read
+ * @returns what `use` does
+ * @throws Refused where it is too large or cut short, Overloaded where too many others are held, and
+ * what `use` throws
  */
-export type ReadBody = (
+export type ReadBody = <T>(
   request: IncomingMessage,
+  use: (body: Buffer) => T | Promise<T>,
   source?: string,
   early?: Error,
-) => Promise<Buffer>;
+) => Promise<T>;
 
 export const createReadBody = (limits: BodyLimits = bodyLimits): ReadBody => {
   let held = 0;
@@ -51,7 +55,7 @@ export const createReadBody = (limits: BodyLimits = bodyLimits): ReadBody => {
     if (sum === 0) heldOf.delete(source);
     else heldOf.set(source, sum);
   };
-  return (request, source = '', early) =>
+  return (request, use, source = '', early) =>
     new Promise((resolve, reject) => {
       const chunks: Buffer[] = [];
       let kept = 0;
@@ -89,9 +93,9 @@ export const createReadBody = (limits: BodyLimits = bodyLimits): ReadBody => {
       });
       request.on('end', () => {
         request.off('close', aborted);
-        if (refused === undefined) resolve(Buffer.concat(chunks));
+        if (refused === undefined)
+          Promise.resolve(Buffer.concat(chunks)).then(use).finally(release).then(resolve, reject);
         else reject(refused);
-        release();
       });
       request.on('close', aborted);
     });

@@ -45,7 +45,7 @@ export interface CoalescerLimits extends LineLimits {
   heldBytesOfSource: number;
   /**
    * The longest that events wait to be started, in ms, before they are given back with 503: with
-   * the longest start, less than the 10 s that SDKs wait for an answer.
+   * the longest turn and start, less than the 10 s that SDKs wait for an answer.
    */
   patienceMs: number;
 }
@@ -61,7 +61,7 @@ export const defaultLimits: CoalescerLimits = {
   starts: 8,
   heldBytes: 96 * 1024 * 1024,
   heldBytesOfSource: 32 * 1024 * 1024,
-  patienceMs: 4_000,
+  patienceMs: 3_000,
 };
 
 const retryAfterSeconds = 2;

@@ -89,10 +89,10 @@ export const addCodecRoutes = (
   const translate =
     (by: (payloads: Payload[]) => Promise<Payload[]>): RequestHandler =>
     async (request, response) => {
-      const body = await readBody(request);
-      const payloads = payloadsIn(
-        await parseBody(body, request.headers['content-encoding'], bodyLimits.bytes),
+      const body = await readBody(request, (raw) =>
+        parseBody(raw, request.headers['content-encoding'], bodyLimits.bytes),
       );
+      const payloads = payloadsIn(body);
       let translated: Payload[];
       try {
         translated = await by(payloads);
@@ -117,7 +117,7 @@ export const addCodecRoutes = (
     response.type('html').send(loginPage);
   });
   addRoute(router, 'post', ['/codec/session'], async (request, response) => {
-    const form = new URLSearchParams((await readForm(request)).toString());
+    const form = await readForm(request, (raw) => new URLSearchParams(raw.toString()));
     const origin = originOf(form.get('origin') ?? '');
     if (token === undefined || !isSameSecret(form.get('token') ?? '', token)) {
       throw new Refused('operators_only', 'That is not the operator token (operator.token)');

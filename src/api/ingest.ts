@@ -1,6 +1,7 @@
-import { createBreather } from '../breather.ts';
+import type { Breathe } from '../breather.ts';
 import type { Metrics } from '../metrics.ts';
 import type { AcceptedEvent } from '../temporal/events-encoding.ts';
+import type { Turn } from '../turns.ts';
 import type { Client } from './client-ip.ts';
 import type { Coalescer } from './coalescer.ts';
 import type { Dedupe } from './dedupe.ts';
@@ -24,7 +25,7 @@ export interface IngestDeps {
 }
 
 /** What became of a request whose events, all or some, are durable. */
-interface Ingested {
+export interface Ingested {
   /** The batch that holds them; absent where all repeat events of long ago. */
   batch: string | undefined;
   rejected: RejectedEvent[];
@@ -34,6 +35,7 @@ interface Ingested {
  * Takes a request's events in.
  * @param source the authenticated source's name
  * @param client who posted them
+ * @param turn ended once the events are sorted, before they are durable
  * @param onlyKey where the events themselves named the source: the key that each must have
  * @throws Refused where none can be taken, and what the coalescer throws where they are not durable
  */
@@ -41,6 +43,7 @@ export type Ingest = (
   source: string,
   posted: Posted,
   client: Client,
+  turn: Turn,
   onlyKey?: string,
 ) => Promise<Ingested>;
 
@@ -57,7 +60,12 @@ const allRefused = (posted: Posted, rejected: readonly RejectedEvent[]): Refused
 };
 
 export const createIngest = ({ coalescer, dedupe, clock, newId, metrics }: IngestDeps): Ingest => {
-  const sort = async (posted: Posted, client: Client, onlyKey: string | undefined) => {
+  const sort = async (
+    posted: Posted,
+    client: Client,
+    breathe: Breathe,
+    onlyKey: string | undefined,
+  ) => {
     const { call, sentAt, context, integrations } = posted;
     const around: EventSurroundings = {
       receivedAt: clock(),
@@ -86,7 +94,6 @@ export const createIngest = ({ coalescer, dedupe, clock, newId, metrics }: Inges
       taken.push(result);
       return undefined;
     };
-    const breathe = createBreather();
     for (const [index, raw] of posted.events.entries()) {
       await breathe();
       const refused = take(raw);
@@ -102,8 +109,9 @@ export const createIngest = ({ coalescer, dedupe, clock, newId, metrics }: Inges
     return { taken, rejected };
   };
 
-  return async (source, posted, client, onlyKey) => {
-    const { taken, rejected } = await sort(posted, client, onlyKey);
+  return async (source, posted, client, turn, onlyKey) => {
+    const { taken, rejected } = await sort(posted, client, turn.breathe, onlyKey);
+    turn.end();
     for (const { code } of rejected) metrics.rejected.inc({ code });
     if (taken.length === 0) throw allRefused(posted, rejected);
     const { batch, accepted } = await dedupe.submit(source, taken, async (fresh) => {

@@ -11,6 +11,7 @@ export const planBatch = (
   parts: readonly SourceEvents[],
 ): Plan => ({
   version: 1,
+  ...(parts.length === 1 && { fairnessKey: parts[0]!.source }),
   events: parts.reduce((sum, { events }) => sum + events.length, 0),
   bytes: parts.reduce(
     (sum, { events }) => events.reduce((inPart, { json }) => inPart + json.length, sum),

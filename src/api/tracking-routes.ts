@@ -1,9 +1,10 @@
 import type { Request, Response, Router } from 'express';
 import { eventTypes } from '../event.ts';
+import type { Turn, Turns } from '../turns.ts';
 import { parseBody, type ReadBody } from './body.ts';
 import { clientIp } from './client-ip.ts';
-import type { Coalescer } from './coalescer.ts';
-import type { Ingest } from './ingest.ts';
+import { Overloaded, type Coalescer } from './coalescer.ts';
+import type { Ingest, Ingested } from './ingest.ts';
 import { addRoute } from './route.ts';
 import { readPosted, type Call } from './posted.ts';
 import { authenticate, basicWriteKey, bodyWriteKey, type WriteKeys } from './write-key.ts';
@@ -23,7 +24,16 @@ export interface TrackingDeps {
   readBody: ReadBody;
   coalescer: Pick<Coalescer, 'refusal'>;
   ingest: Ingest;
+  /** Those of requests: large ones take theirs one after the other. */
+  turns: Turns;
 }
+
+/** A request of so many bytes is large: it takes the thread for some 10 ms. */
+const largeBytes = 128 * 1024;
+/** How much smaller events are as they are usually compressed. */
+const usualRatio = 8;
+/** So long a large one waits for its turn, in ms; with all else that it waits for less than SDKs do, 10 s. */
+const patienceMs = 1_500;
 
 // What runs in users' own browsers and devices posts to the first letters, servers' SDKs do not.
 const ofUsers = /^\/v1\/[a-z]\/?$/i;
@@ -31,7 +41,7 @@ const ofUsers = /^\/v1\/[a-z]\/?$/i;
 /** Adds the routes that take events, and `/v1/m`, where analytics.js counts its own doings. */
 export const addTrackingRoutes = (
   router: Router,
-  { writeKeys, readBody, coalescer, ingest }: TrackingDeps,
+  { writeKeys, readBody, coalescer, ingest, turns }: TrackingDeps,
 ): void => {
   /** What the header alone tells: whose request it is, and whether it is worth reading. */
   const early = (request: Request): { headerSource?: string; refused?: Error | undefined } => {
@@ -46,17 +56,39 @@ export const addTrackingRoutes = (
     }
   };
 
+  /** @throws Overloaded where others have been waiting for too long */
+  const turnFor = async (
+    { length }: Buffer,
+    encoding: string | undefined,
+    source = '',
+  ): Promise<Turn> => {
+    const bytes = encoding === undefined ? length : length * usualRatio;
+    if (bytes < largeBytes) return turns.small();
+    const over = AbortSignal.timeout(patienceMs);
+    const turn = await turns.large(source, over);
+    if (!over.aborted) return turn;
+    turn.end();
+    throw new Overloaded(429, 'Large requests arrive faster than they can be read', 1);
+  };
+
   const take = async (call: Call, request: Request, response: Response): Promise<void> => {
     // Now, for once a connection has ended its address is gone.
     const client = { ip: clientIp(request), isUsers: ofUsers.test(request.path) };
     const { headerSource, refused } = early(request);
-    const raw = await readBody(request, headerSource, refused);
-    const posted = readPosted(call, await parseBody(raw, request.headers['content-encoding']));
-    const { writeKey, byEvent } = bodyWriteKey(posted);
-    const source = headerSource ?? authenticate(writeKeys, writeKey);
-    const onlyKey = headerSource === undefined && byEvent ? writeKey : undefined;
-
-    const { batch, rejected } = await ingest(source, posted, client, onlyKey);
+    const encoding = request.headers['content-encoding'];
+    const use = async (body: Buffer): Promise<Ingested> => {
+      const turn = await turnFor(body, encoding, headerSource);
+      try {
+        const posted = readPosted(call, await parseBody(body, encoding));
+        const { writeKey, byEvent } = bodyWriteKey(posted);
+        const source = headerSource ?? authenticate(writeKeys, writeKey);
+        const onlyKey = headerSource === undefined && byEvent ? writeKey : undefined;
+        return await ingest(source, posted, client, turn, onlyKey);
+      } finally {
+        turn.end();
+      }
+    };
+    const { batch, rejected } = await readBody(request, use, headerSource, refused);
     if (batch !== undefined) response.set('Distributary-Batch', batch);
     // Exactly 200 and an object: other successes make some SDKs send again.
     response.json({ success: true, ...(rejected.length > 0 && { rejected }) });

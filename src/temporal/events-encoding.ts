@@ -36,8 +36,29 @@ const version2 = sealedEvents;
 /** Most bytes that a decoded batch may have: a guard against a damaged or hostile payload. */
 const decodedLimit = 256 * 1024 * 1024;
 
+/** Characters that are made into bytes at once. */
+const pieceLength = 256 * 1024;
+
 const deflate = promisify(deflateRaw);
 const inflate = promisify(inflateRaw);
+
+/** The lines, made into bytes a piece at a time. */
+const linesOf = async (parts: readonly SourceEvents[]): Promise<Buffer> => {
+  const pieces: Buffer[] = [];
+  const breathe = createBreather();
+  let piece = JSON.stringify(parts.map(({ source, events }) => [source, events.length]));
+  for (const { events } of parts) {
+    for (const { json } of events) {
+      piece += `\n${json}`;
+      if (piece.length < pieceLength) continue;
+      pieces.push(Buffer.from(piece));
+      piece = '';
+      await breathe();
+    }
+  }
+  pieces.push(Buffer.from(piece));
+  return Buffer.concat(pieces);
+};
 
 /**
  * Encodes a batch's events for the workflow's start. Order is kept.
@@ -47,10 +68,8 @@ export const encodeEvents = async (
   parts: readonly SourceEvents[],
   [key]: readonly EncryptionKey[],
 ): Promise<EncodedEvents> => {
-  const lines = [JSON.stringify(parts.map(({ source, events }) => [source, events.length]))];
-  for (const { events } of parts) for (const { json } of events) lines.push(json);
   // Level 1: events compress well at any level, and the door is where CPU is scarce.
-  const body = await deflate(lines.join('\n'), { level: 1 });
+  const body = await deflate(await linesOf(parts), { level: 1 });
   if (key === undefined) return new EncodedEvents(Buffer.concat([Buffer.of(version1), body]));
   const id = Buffer.from(key.id);
   return new EncodedEvents(

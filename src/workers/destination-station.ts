@@ -18,7 +18,7 @@ export const destinationStation = ({
   destination,
   readBatch,
   callBack,
-  turn,
+  turns,
   allowPrivate,
   lag,
   metrics,
@@ -27,7 +27,7 @@ export const destinationStation = ({
   destination: Destination;
   readBatch: DeliverDeps['readBatch'];
   callBack: DeliverDeps['callBack'];
-  turn: DeliverDeps['turn'];
+  turns: DeliverDeps['turns'];
   allowPrivate: boolean;
   lag: Lag;
   metrics: Metrics['deliveries'];
@@ -47,7 +47,7 @@ export const destinationStation = ({
         readBatch,
         http,
         callBack,
-        turn,
+        turns,
         closed: closed.signal,
         continuationSlots: slots / 2,
         lagMs: lag.ms,

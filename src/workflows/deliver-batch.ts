@@ -5,6 +5,7 @@ import {
   defineQuery,
   isCancellation,
   proxyActivities,
+  type ActivityOptions,
   setCurrentDetails,
   setHandler,
   defineSignal,
@@ -48,7 +49,7 @@ const mostContinuations = 200;
 
 const activitiesOf = (
   { destination, retry, attemptMs, heartbeatMs }: PlannedDelivery,
-  priorityKey: number,
+  priority: NonNullable<ActivityOptions['priority']>,
   summary: string,
 ) =>
   proxyActivities<DeliveryActivities>({
@@ -61,7 +62,7 @@ const activitiesOf = (
       backoffCoefficient: retry.factor,
       maximumInterval: retry.maxDelayMs,
     },
-    priority: { priorityKey },
+    priority,
     summary,
   });
 
@@ -97,6 +98,7 @@ interface Branch {
  */
 export async function deliverBatch(plan: Plan): Promise<BatchReceipt> {
   const size = plan.bytes === undefined ? {} : { bytes: plan.bytes };
+  const fair = plan.fairnessKey === undefined ? {} : { fairnessKey: plan.fairnessKey };
   const parking = createParking();
   const branches = plan.deliveries.map((planned): Branch => ({
     planned,
@@ -127,8 +129,12 @@ export async function deliverBatch(plan: Plan): Promise<BatchReceipt> {
     const parts = unsettled ?? [{ connection: destination, events: [0, plan.events] }];
     const activities =
       unsettled === undefined
-        ? activitiesOf(planned, firstPassPriority, destination)
-        : activitiesOf(planned, continuationPriority, partsSummary(parts));
+        ? activitiesOf(planned, { ...fair, priorityKey: firstPassPriority }, destination)
+        : activitiesOf(
+            planned,
+            { ...fair, priorityKey: continuationPriority },
+            partsSummary(parts),
+          );
     underWay.add(parts);
     try {
       const progress = await activities.deliver({

@@ -1,6 +1,7 @@
 import { afterEach, expect, test } from '@jest/globals';
 import { createReadBody } from '../../src/api/body.ts';
 import { Overloaded } from '../../src/api/coalescer.ts';
+import { createTurns } from '../../src/turns.ts';
 import { closeServers, serveApi } from './api-server.ts';
 
 afterEach(closeServers);
@@ -41,4 +42,35 @@ test("one source's bodies leave room for the others'", async () => {
   for (let times = 0; times < 20; times++) {
     expect((await post(url, 'website-key', event)).status).toBe(200);
   }
+});
+
+test('large requests take turns; small ones wait for none, and one that waits for long is refused', async () => {
+  const turns = createTurns();
+  const { url, coalescer } = await serveApi({ turns });
+  const properties = Object.fromEntries(
+    Array.from({ length: 9 }, (_, n) => [`x${n}`, 'x'.repeat(3_000)]),
+  );
+  const batch = Array.from({ length: 6 }, () => ({
+    type: 'track',
+    event: 'One',
+    userId: 'ada',
+    properties,
+  }));
+  const large = (): Promise<Response> =>
+    fetch(`${url}/v1/batch`, {
+      method: 'POST',
+      headers: { authorization: `Basic ${btoa('website-key:')}` },
+      body: JSON.stringify({ batch }),
+    });
+  const { end } = await turns.large('another', new AbortController().signal);
+  const refused = large();
+  expect((await post(url, 'app-key', event)).status).toBe(200);
+  expect(coalescer.events()).toHaveLength(1);
+  expect((await refused).status).toBe(429);
+  expect((await refused).headers.get('retry-after')).toBe('1');
+  const waiting = large();
+  end();
+  expect((await waiting).status).toBe(200);
+  expect((await large()).status).toBe(200);
+  expect(coalescer.events()).toHaveLength(13);
 });

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { setMaxListeners } from 'node:events';
 import { z } from 'zod';
+import { createBreather } from '../../src/breather.ts';
 import { createConnections } from '../../src/activities/connections.ts';
 import { createPace } from '../../src/activities/gates.ts';
 import { openLedger } from '../../src/activities/ledger.ts';
@@ -184,7 +185,7 @@ describe('blocked items', () => {
       destination,
       http: {
         send: ({ body }) => {
-          requests.push(JSON.parse(body) as string[]);
+          requests.push(JSON.parse(String(body)) as string[]);
           if (requests.length > requestsInTime) over.abort();
           return Promise.resolve({ status: 400, headers: {}, body: '' });
         },
@@ -202,10 +203,16 @@ describe('blocked items', () => {
       over: over.signal,
       deadline: Infinity,
       eventBytes: 0,
+      largeTurn: () => Promise.reject(new Error('these are small')),
       afterRequest: () => undefined,
     };
     const part = ledger.parts[0]!;
-    await sendPart(part, await mapPart(part, destination, batch, Date.now), sending, false);
+    await sendPart(
+      part,
+      await mapPart(part, destination, batch, Date.now, createBreather()),
+      sending,
+      false,
+    );
     return { requests, progress: ledger.progress('end') };
   };
 

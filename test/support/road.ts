@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { Client, type WorkflowHandle } from '@temporalio/client';
 import { NativeConnection } from '@temporalio/worker';
 import { createBatchReader } from '../../src/activities/batch-reader.ts';
-import { createTurns } from '../../src/activities/turns.ts';
+import { createTurns } from '../../src/turns.ts';
 import { createBatchStarter } from '../../src/api/start-batch.ts';
 import { parseConfig, type Config } from '../../src/config.ts';
 import type { BatchReceipt, Progress } from '../../src/delivery.ts';
@@ -101,7 +101,7 @@ export const openRoad = async ({
               keptBytes: 1024 * 1024,
             }).read,
             callBack: createCallBack(connection.workflowService, 'default'),
-            turn: createTurns(() => undefined, Date.now),
+            turns: createTurns(),
             allowPrivate,
             lag: createLag(Date.now),
             metrics: createMetrics().deliveries,
