@@ -36,8 +36,12 @@ const noEnd = (): void => undefined;
  * are small ones: the event loop serves all that it has begun alike, so that else small ones would
  * wait for every large one.
  * @param onWait told how long a large one waited for its turn, in ms
+ * @param loadOf how long the event loop was active and idle, in ms, since a mark
  */
-export const createTurns = (onWait: (waitedMs: number) => void = noEnd): Turns => {
+export const createTurns = (
+  onWait: (waitedMs: number) => void = noEnd,
+  loadOf: typeof performance.eventLoopUtilization = performance.eventLoopUtilization,
+): Turns => {
   let smallAt = -Infinity;
   let isTaken = false;
   /** In the order of turns: who was served goes to the end. */
@@ -46,14 +50,14 @@ export const createTurns = (onWait: (waitedMs: number) => void = noEnd): Turns =
   /** The part of the thread's time that all but large work here has taken lately. */
   let otherLoad = 0;
   let largeMs = 0;
-  let mark = performance.eventLoopUtilization();
+  let mark = loadOf();
   const measure = (workedMs: number): void => {
     largeMs += workedMs;
-    const { active, idle } = performance.eventLoopUtilization(mark);
+    const { active, idle } = loadOf(mark);
     if (active + idle < measuredMs) return;
     otherLoad = Math.max(0, active - largeMs) / (active + idle);
     largeMs = 0;
-    mark = performance.eventLoopUtilization();
+    mark = loadOf();
   };
 
   const restMs = (workedMs: number): number => {

@@ -1,5 +1,4 @@
 import { expect, test } from '@jest/globals';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { createTurns, type Turn } from '../src/turns.ts';
 import { eventually } from './support/eventually.ts';
 
@@ -72,25 +71,20 @@ test('rests while others have small work, and only then', async () => {
 });
 
 test('the more else the thread does, the longer large work rests', async () => {
-  const turns = createTurns();
-  const restAfter = async (otherMs: number): Promise<number> => {
-    // Long enough to be measured: all but the turn's own work.
-    const until = performance.now() + 300;
-    while (performance.now() < until) {
-      work(otherMs);
-      await sleep(10 - otherMs);
-    }
-    const turn = await turns.large('a', never);
+  const restWhere = async (load: { active: number; idle: number }): Promise<number> => {
+    const turns = createTurns(undefined, () => ({ ...load, utilization: 0 }));
+    const { breathe, end } = await turns.large('a', never);
     turns.small();
     work(20);
-    await turn.breathe();
-    work(20);
     const began = performance.now();
-    await turn.breathe();
+    await breathe();
     const ms = performance.now() - began;
-    turn.end();
+    end();
     return ms;
   };
-  const idle = await restAfter(0);
-  expect(await restAfter(8)).toBeGreaterThan(2 * idle);
+  const idle = await restWhere({ active: 20, idle: 280 });
+  const busy = await restWhere({ active: 290, idle: 10 });
+  expect(idle).toBeGreaterThanOrEqual(4);
+  expect(busy).toBeGreaterThanOrEqual(170); // however busy, it gets a tenth
+  expect(idle).toBeLessThan(busy / 2);
 });
