@@ -23,5 +23,5 @@ export default {
     project('long', ['<rootDir>/test/**/*.long.ts']),
   ],
   testTimeout: 30_000,
-  maxWorkers: 3, // most tests wait for a server, so more than there are cores
+  maxWorkers: 4, // most tests wait for a server, so more than there are cores
 };

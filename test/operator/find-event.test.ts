@@ -124,7 +124,8 @@ describe('finds', () => {
       );
       expect(searched.batches).toBeGreaterThanOrEqual(2);
       expect(searchedWords(searched)).toMatch(
-        /^Searched \d+ batches started between \S+Z and \S+Z \(the messageId says \S+Z\)\.$/,
+        // Other tests' batches are among them, also encrypted ones.
+        /^Searched \d+ batches started between \S+Z and \S+Z \(the messageId says \S+Z\)\.(?= \d+ of them|$)/,
       );
     });
   });
