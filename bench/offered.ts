@@ -11,7 +11,13 @@ const offered = async (
   perSecond: number,
   forSeconds: number,
   { seconds }: Pace,
-): Promise<{ accept: Counts; delivered: Counts; costs: Figure[]; stored: number }> => {
+): Promise<{
+  accept: Counts;
+  delivered: Counts;
+  costs: Figure[];
+  /** CPU time of each of the product's processes, in ms. */
+  cpuMsOfEach: number[];
+}> => {
   const stack = await startStack(setup);
   try {
     const traffic = { writeKeys: stack.writeKeys, group: 'a', eventsPerRequest: 1 };
@@ -30,7 +36,7 @@ const offered = async (
       accept: latency,
       delivered: merged((await stack.arrivals()).map((each) => each.latency)),
       costs: costs(before, after, accepted),
-      stored: (after.stored - before.stored) / accepted,
+      cpuMsOfEach: after.cpuMsOfEach.map((ms, at) => ms - before.cpuMsOfEach[at]!),
     };
   } finally {
     await stack.stop();
@@ -141,6 +147,34 @@ const sources: Scenario['run'] = async (pace) => {
   ];
 };
 
+const processes: Scenario['run'] = async (pace) => {
+  const figures: Figure[] = [];
+  for (const count of [1, 10]) {
+    const setup = { mixpanel: three, workers: count - 1 };
+    const { accept, delivered, costs: spent, cpuMsOfEach } = await offered(setup, 500, 15, pace);
+    const [ours, theirs] = spent as [Figure, Figure];
+    figures.push(
+      { name: `${count}: accept p99`, value: percentile(accept, 99), unit: 'ms' },
+      {
+        name: `${count}: delivered p99`,
+        value: percentile(delivered, 99),
+        unit: 'ms',
+        atMost: 1_000,
+      },
+      { name: `${count}: CPU per 1,000 events`, value: ours.value + theirs.value, unit: 'ms' },
+    );
+    if (count === 1) continue;
+    const workers = cpuMsOfEach.slice(1);
+    figures.push({
+      name: 'the busiest worker : the least busy',
+      value: Math.max(...workers) / Math.min(...workers),
+      unit: '×',
+      atMost: 2,
+    });
+  }
+  return figures;
+};
+
 export const offeredLoads: Scenario[] = [
   {
     name: 'latency-100',
@@ -157,6 +191,11 @@ export const offeredLoads: Scenario[] = [
     name: 'destinations',
     title: '200 events/s to 1, 3, 10 and 40 destinations in one process',
     run: destinations,
+  },
+  {
+    name: 'processes',
+    title: '500 events/s of one process that runs everything, and shared with nine more',
+    run: processes,
   },
   { name: 'sources', title: '1,000 events/s of 1 source, and of 500', run: sources },
 ];

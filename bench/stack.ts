@@ -25,11 +25,15 @@ export interface Setup {
   ownConnections?: boolean;
   /** What else is said of each destination. */
   more?: Record<string, unknown>;
+  /** How many processes of workers share the work with the first, which runs everything. */
+  workers?: number;
 }
 
-/** What a process has used: CPU in ms since it began, memory in MiB now. */
+/** What processes have used: CPU in ms since they began, memory in MiB now. */
 export interface Usage {
+  /** Of all processes of the product together, and of each: the first one first. */
   productCpuMs: number;
+  cpuMsOfEach: number[];
   temporalCpuMs: number;
   productMiB: number;
   temporalMiB: number;
@@ -136,9 +140,18 @@ const startPartner = async () => {
   };
 };
 
-/** As `npm start` does. */
-const startProduct = async (args: readonly string[], folder: string) => {
-  const env = { ...process.env, TEMPORAL_ADDRESS: undefined, NO_COLOR: '1' };
+/**
+ * Runs one of the product's commands as `npm start` does, until it says that it is ready.
+ * @param ready what it says then
+ * @param temporal absent: its own
+ */
+const startProduct = async (
+  args: readonly string[],
+  folder: string,
+  ready: RegExp,
+  temporal?: string,
+) => {
+  const env = { ...process.env, TEMPORAL_ADDRESS: temporal, NO_COLOR: '1' };
   const child: ChildProcess = spawn(process.execPath, ['--max-semi-space-size=64', cli, ...args], {
     cwd: folder,
     env,
@@ -149,17 +162,17 @@ const startProduct = async (args: readonly string[], folder: string) => {
     stream.on('data', (chunk: Buffer) => (said = (said + chunk.toString()).slice(-20_000)));
   }
   const exited = once(child, 'exit');
-  const url = await new Promise<string>((found, fail) => {
+  const [, told = ''] = await new Promise<RegExpExecArray>((found, fail) => {
     void exited.then(() => fail(new Error(`The product did not start:\n${said}`)));
     const look = (): void => {
-      const match = /Post events to\s+(http:\/\/[^/\s]+)/.exec(said);
-      if (match !== null) found(match[1]!);
+      const match = ready.exec(said);
+      if (match !== null) found(match);
     };
-    child.stdout!.on('data', look);
+    for (const stream of [child.stdout!, child.stderr!]) stream.on('data', look);
     look();
   });
   return {
-    url,
+    told,
     pid: child.pid!,
     stop: async () => {
       child.kill('SIGTERM');
@@ -202,12 +215,22 @@ export const startStack = async (setup: Setup): Promise<Stack> => {
   const product = await startProduct(
     ['start', '--config', config, '--port', '0', '--data-dir', data],
     folder,
+    /Post events to\s+(http:\/\/[^/\s]+)/,
   );
-  const clients = createClients(product.url);
-  const flooder = createFlooder(product.url);
-  const temporal = JSON.parse(readFileSync(join(data, 'temporal.json'), 'utf8')) as { pid: number };
-  const readMetrics = async (): Promise<string> =>
-    (await request(`${product.url}/metrics`)).body.text();
+  const url = product.told;
+  const clients = createClients(url);
+  const flooder = createFlooder(url);
+  const temporal = JSON.parse(readFileSync(join(data, 'temporal.json'), 'utf8')) as {
+    pid: number;
+    port: number;
+  };
+  const workers: (typeof product)[] = [];
+  while (workers.length < (setup.workers ?? 0)) {
+    const address = `127.0.0.1:${temporal.port}`;
+    const args = ['worker', '--config', config];
+    workers.push(await startProduct(args, folder, /the workers run/, address));
+  }
+  const readMetrics = async (): Promise<string> => (await request(`${url}/metrics`)).body.text();
   const destinations = (setup.mixpanel?.length ?? 0) + (setup.webhook?.length ?? 0);
 
   /** What is not balanced, in words; undefined where all is. */
@@ -219,7 +242,9 @@ export const startStack = async (setup: Setup): Promise<Stack> => {
     const delivered = sumOf(metrics, /^distributary_delivery_events_total{.*"delivered"/);
     const arrived = (await partner.arrivals()).reduce((sum, { different }) => sum + different, 0);
     const due = accepted * destinations;
-    return settled === due && delivered === due && arrived === due
+    // The figures of workers apart are their own.
+    const isSettled = workers.length > 0 || (settled === due && delivered === due);
+    return isSettled && arrived === due
       ? undefined
       : `${accepted} events for ${destinations} destinations: ${settled} settled, ` +
           `${delivered} delivered, ${arrived} arrived at partners`;
@@ -233,11 +258,13 @@ export const startStack = async (setup: Setup): Promise<Stack> => {
     arrivals: partner.arrivals,
     usage: async () => {
       const metrics = await readMetrics();
-      const [ours, theirs] = [readProcess(product.pid), readProcess(temporal.pid)];
+      const ours = [product, ...workers].map(({ pid }) => readProcess(pid));
+      const theirs = readProcess(temporal.pid);
       return {
-        productCpuMs: ours.cpuMs,
+        productCpuMs: ours.reduce((sum, { cpuMs }) => sum + cpuMs, 0),
+        cpuMsOfEach: ours.map(({ cpuMs }) => cpuMs),
         temporalCpuMs: theirs.cpuMs,
-        productMiB: ours.MiB,
+        productMiB: ours.reduce((sum, { MiB }) => sum + MiB, 0),
         temporalMiB: theirs.MiB,
         stored: sizeOf(join(data, 'temporal.db')) + sizeOf(join(data, 'temporal.db-wal')),
         batches: sumOf(metrics, /^distributary_batch_events_count/),
@@ -266,6 +293,7 @@ export const startStack = async (setup: Setup): Promise<Stack> => {
     stop: async () => {
       await clients.close();
       flooder.stop();
+      await Promise.all(workers.map((worker) => worker.stop()));
       await product.stop();
       partner.stop();
       rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
