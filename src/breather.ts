@@ -1,10 +1,10 @@
-import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as turn } from 'node:timers/promises';
 
 /**
  * The longest that one piece of work may keep the event loop from all others, in ms. An event on its
  * way needs some ten turns of the loop, and waits for such a piece in each.
  */
-const longestMs = 1;
+export const longestPieceMs = 1;
 
 /**
  * Lets long loops give way: to be awaited now and then, it lets others run when it is their turn.
@@ -12,14 +12,11 @@ const longestMs = 1;
  */
 export type Breathe = () => Promise<void> | undefined;
 
-/** @param restMs how long to give way for after so many ms of work, beyond one turn of the event loop */
-export const createBreather = (restMs: (workedMs: number) => number = () => 0): Breathe => {
+export const createBreather = (): Breathe => {
   let since = performance.now();
   return () => {
-    const workedMs = performance.now() - since;
-    if (workedMs < longestMs) return undefined;
-    const ms = restMs(workedMs);
-    return (ms >= 1 ? sleep(ms) : turn()).then(() => {
+    if (performance.now() - since < longestPieceMs) return undefined;
+    return turn().then(() => {
       since = performance.now();
     });
   };

@@ -34,7 +34,7 @@ export const searchAttributes = {
 /** The bytes that Temporal stores of a search attribute's value at most. */
 const searchAttributeBytes = 2048;
 
-/** Batches of so many bytes of JSON are worked on a few at a time, so that small ones go between them. */
+/** Batches of so many bytes of JSON are worked on one at a time, so that small ones go between them. */
 export const heavyBytes = 256 * 1024;
 
 /** How a delivery is tried again; times in milliseconds. */

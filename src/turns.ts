@@ -1,18 +1,24 @@
-import { createBreather, type Breathe } from './breather.ts';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
+import { createBreather, longestPieceMs, type Breathe } from './breather.ts';
 
 /** While others have small pieces of work, large ones leave this part of the thread's time unused, … */
-const free = 0.2;
+const unused = 0.2;
 /** … but have this part of it at least, however busy it is. */
 const leastShare = 0.1;
-/** What else the thread does is measured over so long, in ms. */
+/** What else the thread does is measured over so long at least, in ms, and tells nothing after so long. */
 const measuredMs = 200;
+const staleMs = 2_000;
 /** Small work that was begun longer ago than this tells nothing of now, in ms. */
 const freshMs = 250;
+/** Whatever was longer than this, in ms, was no work of the thread's, or not its own. */
+const longestWorkMs = 50;
 
 /** A piece of work's time on the thread that all share. */
 export interface Turn {
   /** To be awaited now and then, so that others get on meanwhile. */
   breathe: Breathe;
+  /** What was since the last breath was no work: it waited. */
+  resume: () => void;
   /** Hands over to the next; may be called as often as one likes. */
   end: () => void;
 }
@@ -24,47 +30,68 @@ export interface Turns {
   /**
    * Waits until no other large work is being done; those who wait get on by turns.
    * @param whose who is to wait for their own large work rather than others for them
-   * @param over once aborted it waits no longer: it resolves then, too, and is to do next to nothing
+   * @param over once aborted it waits and rests no longer: it resolves then, too, and is to do next to
+   * nothing
    */
   large: (whose: string, over: AbortSignal) => Promise<Turn>;
 }
 
-const noEnd = (): void => undefined;
+const nothing = (): void => undefined;
+
+/** By which `createTurns` sees and lets time pass. */
+export interface Time {
+  now: () => number;
+  /** How long the event loop was active and idle since a mark, in ms. */
+  loadSince: typeof performance.eventLoopUtilization;
+  rest: (ms: number, over: AbortSignal) => Promise<unknown>;
+}
+
+const realTime: Time = {
+  now: () => performance.now(),
+  loadSince: performance.eventLoopUtilization,
+  rest: (ms, signal) => sleep(ms, undefined, { signal }).catch(nothing), // it is over
+};
 
 /**
- * Lets small pieces of work be done at once, and large ones one at a time, with pauses while there
+ * Lets small pieces of work be done at once, and large ones one at a time, with rests while there
  * are small ones: the event loop serves all that it has begun alike, so that else small ones would
  * wait for every large one.
- * @param onWait told how long a large one waited for its turn, in ms
- * @param loadOf how long the event loop was active and idle, in ms, since a mark
  */
-export const createTurns = (
-  onWait: (waitedMs: number) => void = noEnd,
-  loadOf: typeof performance.eventLoopUtilization = performance.eventLoopUtilization,
-): Turns => {
+export const createTurns = ({ now, loadSince, rest }: Time = realTime): Turns => {
   let smallAt = -Infinity;
   let isTaken = false;
   /** In the order of turns: who was served goes to the end. */
   const waiting = new Map<string, Set<() => void>>();
-
-  /** The part of the thread's time that all but large work here has taken lately. */
+  /** The part of the thread's time that all but large work has taken lately. */
   let otherLoad = 0;
   let largeMs = 0;
-  let mark = loadOf();
+  let mark = loadSince();
+  let owedMs = 0;
+
   const measure = (workedMs: number): void => {
     largeMs += workedMs;
-    const { active, idle } = loadOf(mark);
-    if (active + idle < measuredMs) return;
-    otherLoad = Math.max(0, active - largeMs) / (active + idle);
+    const { active, idle } = loadSince(mark);
+    const ms = active + idle;
+    if (ms < measuredMs) return;
+    if (ms < staleMs) otherLoad = Math.max(0, active - largeMs) / ms;
     largeMs = 0;
-    mark = loadOf();
+    mark = loadSince();
   };
 
-  const restMs = (workedMs: number): number => {
+  /** Lets others have the thread for as long as is owed to them, and for a turn of the loop at least. */
+  const giveWay = (elapsedMs: number, over: AbortSignal): Promise<unknown> => {
+    const workedMs = Math.min(elapsedMs, longestWorkMs);
     measure(workedMs);
-    if (performance.now() - smallAt > freshMs) return 0;
-    const share = Math.max(leastShare, 1 - free - otherLoad);
-    return (workedMs * (1 - share)) / share;
+    if (over.aborted || now() - smallAt > freshMs) {
+      owedMs = 0;
+      return nextTurn();
+    }
+    const share = Math.max(leastShare, 1 - unused - otherLoad);
+    owedMs += (workedMs * (1 - share)) / share;
+    if (owedMs < 1) return nextTurn();
+    const ms = owedMs;
+    owedMs = 0;
+    return rest(ms, over);
   };
 
   const callNext = (): void => {
@@ -82,13 +109,13 @@ export const createTurns = (
   };
 
   /** Resolves with whether it is its turn now: not where it is over before. */
-  const isCalled = (whose: string, over: AbortSignal): Promise<boolean> =>
-    new Promise((resolve) => {
-      if (over.aborted || !isTaken) {
-        isTaken ||= !over.aborted;
-        resolve(!over.aborted);
-        return;
-      }
+  const isCalled = (whose: string, over: AbortSignal): Promise<boolean> => {
+    if (over.aborted) return Promise.resolve(false);
+    if (!isTaken) {
+      isTaken = true;
+      return Promise.resolve(true);
+    }
+    return new Promise((resolve) => {
       const calls = waiting.get(whose) ?? new Set();
       const call = (): void => {
         over.removeEventListener('abort', giveUp);
@@ -102,28 +129,30 @@ export const createTurns = (
       waiting.set(whose, calls.add(call));
       over.addEventListener('abort', giveUp, { once: true });
     });
+  };
 
   return {
     small: () => {
-      smallAt = performance.now();
-      return { breathe: createBreather(), end: noEnd };
+      smallAt = now();
+      return { breathe: createBreather(), resume: nothing, end: nothing };
     },
     large: async (whose, over) => {
-      const since = performance.now();
-      const mayWork = await isCalled(whose, over);
-      onWait(performance.now() - since);
-      if (!mayWork) return { breathe: createBreather(), end: noEnd };
-      let began = performance.now();
-      const breather = createBreather(restMs);
+      if (!(await isCalled(whose, over))) {
+        return { breathe: createBreather(), resume: nothing, end: nothing };
+      }
+      let since = now();
       let isOver = false;
+      const resume = (): void => void (since = now());
       return {
-        breathe: () => breather()?.then(() => void (began = performance.now())),
+        resume,
+        breathe: () => {
+          const elapsedMs = now() - since;
+          return elapsedMs < longestPieceMs ? undefined : giveWay(elapsedMs, over).then(resume);
+        },
         end: () => {
           if (isOver) return;
           isOver = true;
-          const ms = restMs(performance.now() - began);
-          if (ms >= 1) setTimeout(callNext, ms);
-          else callNext();
+          void giveWay(now() - since, over).then(callNext);
         },
       };
     },

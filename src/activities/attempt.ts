@@ -38,6 +38,8 @@ export interface AttemptDeps {
   http: Http;
   /** By which large batches are worked on, so that others need not wait for them. */
   turns: Turns;
+  /** Told how long a large one waited for its turn, in ms. */
+  onLargeTurn: (waitedMs: number) => void;
   /** Told of each request: its status, or why it got no answer, and how long it took. */
   onRequest: (status: string, seconds: number) => void;
   connections: Connections;
@@ -59,6 +61,7 @@ export const createAttempt = ({
   readBatch,
   http,
   turns,
+  onLargeTurn,
   onRequest,
   connections,
   pace,
@@ -104,7 +107,9 @@ export const createAttempt = ({
     const timer = setInterval(keep, heartbeatEveryMs);
     const largeTurn = (): Promise<Turn> => turns.large(destination.name, over);
     const { bytes = 0 } = input;
+    const asked = now();
     const turn = bytes < heavyBytes ? turns.small() : await largeTurn();
+    if (bytes >= heavyBytes) onLargeTurn(now() - asked);
     const entries: Entry[] = [];
     try {
       if (over.aborted) {
@@ -112,6 +117,7 @@ export const createAttempt = ({
         throw ending.crowded('It found no turn in its time');
       }
       const batch = await readBatch(info.workflowExecution!);
+      turn.resume();
       ledger = openLedger({ destination, batch, from, retry: input.retry, random });
       const sending: Sending = {
         destination,

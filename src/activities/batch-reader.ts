@@ -57,8 +57,8 @@ export const createBatchReader = ({
     const { events, size } = await decodeEvents(payload.data, keys);
     const entry = kept.get(runId);
     if (entry !== undefined) {
+      bytes += size - entry.bytes; // two reads of it may have been under way
       entry.bytes = size;
-      bytes += size;
     }
     makeRoom(runId);
     return events;

@@ -18,7 +18,7 @@ const overdueMs = 10_000;
 
 export interface DeliverDeps extends Pick<
   AttemptDeps,
-  'destination' | 'readBatch' | 'http' | 'turns' | 'now' | 'random'
+  'destination' | 'readBatch' | 'http' | 'turns' | 'onLargeTurn' | 'now' | 'random'
 > {
   /** Has Temporal hand a waiting delivery out now. */
   callBack: (delivery: WaitingDelivery) => Promise<void>;

@@ -19,8 +19,8 @@ export interface NoAnswer {
   reason: string;
 }
 
-/** A request, its body as it is or encoded already. */
-type EncodedRequest = Omit<PartnerRequest, 'body'> & { body: string | Buffer };
+/** A request whose body is encoded. */
+export type EncodedRequest = Omit<PartnerRequest, 'body'> & { body: Buffer };
 
 export interface Http {
   /**

@@ -13,7 +13,7 @@ import { classify } from './classify.ts';
 import type { Turn } from '../turns.ts';
 import type { Connections } from './connections.ts';
 import type { Pace } from './gates.ts';
-import type { Http, NoAnswer } from './http.ts';
+import type { EncodedRequest, Http, NoAnswer } from './http.ts';
 import type { Part } from './ledger.ts';
 import { messageOf } from './map-part.ts';
 import { answered, unanswered, type Answered } from './past-attempt.ts';
@@ -142,51 +142,66 @@ export const sendPart = async (
     connections.failed(connection.name, { words: part.mask(reason), code }, pauseUntil);
   };
 
-  const send = async (
-    request: PartnerRequest,
-    body: Buffer,
-  ): Promise<PartnerResponse | NoAnswer> => {
+  const send = async (request: EncodedRequest): Promise<PartnerResponse | NoAnswer> => {
     const began = performance.now();
     const ended = connections.sent(connection.name, new URL(request.url).origin);
-    const answer = await http.send({ ...request, body }, timeoutMs);
+    const answer = await http.send(request, timeoutMs);
     ended('status' in answer);
     const status = 'status' in answer ? String(answer.status) : answer.failure;
     onRequest(status, (performance.now() - began) / 1_000);
     return answer;
   };
 
+  const built = (items: readonly Placed[]): EncodedRequest => {
+    const request = build(type, items, connection.settings, { time: now() });
+    return { ...request, body: Buffer.from(request.body) };
+  };
+  /** A large request is built in its turn, before it takes the place of one that could be sent. */
+  const builtAhead = async (items: readonly Placed[]): Promise<EncodedRequest | undefined> => {
+    if (items.length * eventBytes < heavyBytes) return undefined;
+    const turn = await largeTurn();
+    try {
+      return isEnded() ? undefined : built(items);
+    } finally {
+      turn.end();
+    }
+  };
+
   /** Sends one request after the other, each in its turn, until the attempt is over. */
   const sendInTurn = async (chunks: readonly (readonly Placed[])[]): Promise<void> => {
     for (const items of chunks.filter(({ length }) => length > 0)) {
-      if (isEnded() || !(await pace.turn(over, deadline)) || isEnded()) return;
-      await sendChunk(items);
+      const ahead = await builtAhead(items);
+      if (isEnded() || !(await gate.enter(over))) return;
+      let again: readonly (readonly Placed[])[];
+      try {
+        if (isEnded() || !(await pace.turn(over, deadline)) || isEnded()) return;
+        again = await sendChunk(items, ahead ?? built(items));
+      } finally {
+        gate.leave();
+      }
+      await sendInTurn(again);
     }
   };
 
-  const sendHalves = (items: readonly Placed[]): Promise<void> => {
-    const [first, second] = halves(items);
-    part.atMost(first.length);
-    return sendInTurn([first, second]);
+  const halved = (items: readonly Placed[]): Placed[][] => {
+    const both = halves(items);
+    part.atMost(both[0].length);
+    return both;
   };
 
-  const sendChunk = async (items: readonly Placed[]): Promise<void> => {
-    const turn = items.length * eventBytes < heavyBytes ? undefined : await largeTurn();
-    let request: PartnerRequest;
-    let body: Buffer;
-    try {
-      request = build(type, items, connection.settings, { time: now() });
-      body = Buffer.from(request.body);
-    } finally {
-      turn?.end();
-    }
-    if (body.length > (type.batch?.maxBytes ?? Infinity)) {
-      if (items.length > 1) await sendHalves(items);
-      else settle(items, [{ kind: 'rejected', reason: `larger than ${type.name} takes` }]);
-      return;
+  /** @returns what is to be sent again, otherwise put together */
+  const sendChunk = async (
+    items: readonly Placed[],
+    request: EncodedRequest,
+  ): Promise<readonly (readonly Placed[])[]> => {
+    if (request.body.length > (type.batch?.maxBytes ?? Infinity)) {
+      if (items.length > 1) return halved(items);
+      settle(items, [{ kind: 'rejected', reason: `larger than ${type.name} takes` }]);
+      return [];
     }
     const sentAt = now();
     const ends = part.sending(items, sentAt);
-    const answer = await send(request, body);
+    const answer = await send(request);
     if (!('status' in answer)) {
       const { failure, reason } = answer;
       const outcome: Outcome = { kind: failure === 'forbidden' ? 'refused' : 'retry', reason };
@@ -194,12 +209,11 @@ export const sendPart = async (
       settleAll(items, outcome);
       if (countFailure() || failure !== 'broken') end({ code: failure, reason }, 0);
       afterRequest();
-      return;
+      return [];
     }
     if (answer.status === 413 && items.length > 1) {
       ends({ status: 413 }, now());
-      await sendHalves(items);
-      return;
+      return halved(items);
     }
     const { verdicts, mayConcernAll } = classify(
       type,
@@ -212,10 +226,7 @@ export const sendPart = async (
     const isAll = outcomes !== sorted.outcomes;
     const answeredAs = answered(answer, outcomes, isAll);
     ends(answeredAs, now());
-    if (decided.length === 0) {
-      await sendHalves(items);
-      return;
-    }
+    if (decided.length === 0) return halved(items);
     settle(decided, outcomes);
     const { failure } = answeredAs;
     if (failure === undefined) {
@@ -225,7 +236,7 @@ export const sendPart = async (
       end(failure, longestPause(outcomes));
     }
     afterRequest();
-    await sendInTurn([blocked]);
+    return [blocked];
   };
 
   // A fault in the type's own code: its events wait for the mended version.
@@ -249,14 +260,11 @@ export const sendPart = async (
   }
   let next = 0;
   const sendNext = async (): Promise<void> => {
-    if (!(await gate.enter(over))) return;
     const items = chunks[next++] ?? [];
     try {
       await sendInTurn([items]);
     } catch (error) {
       fault(items, error);
-    } finally {
-      gate.leave();
     }
   };
   const lane = async (): Promise<void> => {

@@ -34,8 +34,11 @@ const soonMs = 1_000;
 const mostUtilization = 0.5;
 /** Most that are known: whoever is not comes at its own time. */
 const mostKnown = 10_000;
-/** Deliveries that were called and have not ended an attempt since, at most. */
-const mostCalled = 2;
+/**
+ * Deliveries that were called and have not ended an attempt since, at most. Temporal's timers take up
+ * to a second to hand one out, so that fewer would make the calls slower than they are meant to be.
+ */
+const mostCalled = 16;
 /** A call that has led to nothing for so long leads to nothing any more. */
 const callIsOverMs = 15_000;
 /** How often it is looked for connections that nobody tries, and how many are tried then. */

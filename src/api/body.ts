@@ -8,7 +8,7 @@ import { Refused } from './errors.ts';
 export interface BodyLimits {
   /** Most bytes of a body, decompressed. */
   bytes: number;
-  /** Most bytes that all bodies may hold together, while they are read and used. */
+  /** Most bytes that all bodies may have together, while they are read and used. */
   heldBytes: number;
   /** The same of one source, where the header names it: a flood of one leaves room for others. */
   heldBytesOfSource: number;
@@ -33,7 +33,7 @@ const tooLarge = (bytes: number): Refused =>
 
 /**
  * Reads a request's body as it was sent.
- * @param use what is done with it; until then it counts as held
+ * @param use what is done with it; it counts as held until that has ended
  * @param source whose it is, where that is known
  * @param early what the request is refused with whatever its body is, which is dropped then
  * @returns what `use` does
@@ -91,11 +91,19 @@ export const createReadBody = (limits: BodyLimits = bodyLimits): ReadBody => {
           holdOf(source, chunk.length);
         } else if (received > limits.droppedBytes) reject(refused);
       });
+      const end = async (): Promise<Awaited<ReturnType<typeof use>>> => {
+        if (refused !== undefined) throw refused;
+        const body = Buffer.concat(chunks);
+        chunks.length = 0;
+        try {
+          return await use(body);
+        } finally {
+          release();
+        }
+      };
       request.on('end', () => {
         request.off('close', aborted);
-        if (refused === undefined)
-          Promise.resolve(Buffer.concat(chunks)).then(use).finally(release).then(resolve, reject);
-        else reject(refused);
+        end().then(resolve, reject);
       });
       request.on('close', aborted);
     });
@@ -108,8 +116,20 @@ const decoders = {
   br: promisify(brotliDecompress),
 };
 
+const encodingOf = (header: string | undefined): string => {
+  const encoding = (header ?? '').trim().toLowerCase();
+  return encoding === 'identity' ? '' : encoding;
+};
+
+/** How much smaller events usually are as they are compressed. */
+const usualRatio = 8;
+
+/** About how many bytes a body has, decompressed. */
+export const likelyBytes = ({ length }: Buffer, contentEncoding: string | undefined): number =>
+  encodingOf(contentEncoding) === '' ? length : length * usualRatio;
+
 const decompressed = async (body: Buffer, encoding: string, most: number): Promise<Buffer> => {
-  if (encoding === '' || encoding === 'identity') return body;
+  if (encoding === '') return body;
   if (!Object.hasOwn(decoders, encoding)) throw new Refused('unsupported_encoding');
   try {
     return await decoders[encoding as keyof typeof decoders](body, { maxOutputLength: most });
@@ -130,7 +150,7 @@ export const parseBody = async (
   contentEncoding: string | undefined,
   most: number = bodyLimits.bytes,
 ): Promise<unknown> => {
-  const bytes = await decompressed(body, (contentEncoding ?? '').trim().toLowerCase(), most);
+  const bytes = await decompressed(body, encodingOf(contentEncoding), most);
   if (!isUtf8(bytes)) throw new Refused('invalid_utf8');
   const text = bytes.toString();
   try {

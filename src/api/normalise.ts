@@ -4,7 +4,7 @@ import { missingIp, type Client } from './client-ip.ts';
 import { correctTimes } from './clock-skew.ts';
 import { refusal, type Refusal } from './errors.ts';
 import { wordsOf } from './issue-words.ts';
-import { deepest, isObject, mergeUnder, tame } from './json-data.ts';
+import { deepest, isObject, mergeUnder, settleNumbers, tame } from './json-data.ts';
 
 /** What an event takes from the request that brought it. */
 export interface EventSurroundings {
@@ -61,5 +61,6 @@ export const normalise = (raw: unknown, around: EventSurroundings): AcceptedEven
     receivedAt: new Date(around.receivedAt).toISOString(),
     version: 2,
   }) as unknown as Event;
+  settleNumbers(event);
   return { event, json: JSON.stringify(event) };
 };

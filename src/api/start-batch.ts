@@ -34,7 +34,7 @@ type OnStarted = (
 /**
  * @param client on the very `NativeConnection` that a workflow worker of this process uses, so that
  * Temporal can hand over the first workflow task with the answer (eager start)
- * @param onStarted told of each batch, before any delivery of it is under way
+ * @param onStarted told of what was started, mostly before a delivery of it is under way
  */
 export const createBatchStarter =
   ({
@@ -57,28 +57,28 @@ export const createBatchStarter =
     }
     const plan = planBatch(destinations, parts);
     const workflowId = `batch-${randomUUID()}`;
+    let runId: string | undefined;
     try {
-      const { firstExecutionRunId: runId } = await client.withDeadline(
-        Date.now() + startTimeoutMs,
-        () =>
-          client.workflow.start(batchWorkflow, {
-            workflowId,
-            taskQueue,
-            args: [plan, events],
-            typedSearchAttributes: new TypedSearchAttributes([
-              { key: sourcesKey, value: boundedNames(new Set(parts.map(({ source }) => source))) },
-              {
-                key: destinationsKey,
-                value: boundedNames(plan.deliveries.map(({ destination }) => destination)),
-              },
-            ]),
-            requestEagerStart: true,
-          }),
+      const handle = await client.withDeadline(Date.now() + startTimeoutMs, () =>
+        client.workflow.start(batchWorkflow, {
+          workflowId,
+          taskQueue,
+          args: [plan, events],
+          typedSearchAttributes: new TypedSearchAttributes([
+            { key: sourcesKey, value: boundedNames(new Set(parts.map(({ source }) => source))) },
+            {
+              key: destinationsKey,
+              value: boundedNames(plan.deliveries.map(({ destination }) => destination)),
+            },
+          ]),
+          requestEagerStart: true,
+        }),
       );
-      onStarted({ workflowId, runId }, parts);
+      runId = handle.firstExecutionRunId;
     } catch (error) {
       // The id is ours alone: an earlier try of the same call got through after all.
       if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
     }
+    if (runId !== undefined) onStarted({ workflowId, runId }, parts);
     return workflowId;
   };

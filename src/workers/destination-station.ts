@@ -48,6 +48,7 @@ export const destinationStation = ({
         http,
         callBack,
         turns,
+        onLargeTurn: lag.observeHeavy,
         closed: closed.signal,
         continuationSlots: slots / 2,
         lagMs: lag.ms,

@@ -10,7 +10,12 @@ const http = (options: { allowPrivate: boolean; endpoint?: string }): Http => {
   opened.push(createHttp(options));
   return opened.at(-1)!;
 };
-const post = (url: string) => ({ method: 'POST' as const, url, headers: {}, body: '{}' });
+const post = (url: string) => ({
+  method: 'POST' as const,
+  url,
+  headers: {},
+  body: Buffer.from('{}'),
+});
 
 beforeAll(async () => {
   partner = await startPartner();
