@@ -17,6 +17,7 @@ process.on('message', (message: ToFlood) => {
   const { traffic, connections } = message;
   void clients
     .closed(traffic, connections, () => isOver)
-    .then((posted: Posted) => process.send!(posted));
+    .then((posted: Posted) => process.send!(posted))
+    .catch(() => process.exit(1));
 });
 process.on('disconnect', () => process.exit(0));

@@ -191,8 +191,11 @@ const createFlooder = (url: string) => {
       say({ do: 'flood', traffic, connections });
       return async (): Promise<Posted> => {
         const answer = once(child!, 'message') as Promise<[Posted]>;
+        const ended = once(child!, 'exit').then(() => {
+          throw new Error('the process that floods has ended');
+        });
         say({ do: 'stop' });
-        return (await answer)[0];
+        return (await Promise.race([answer, ended]))[0];
       };
     },
     stop: () => child?.disconnect(),
@@ -225,10 +228,23 @@ export const startStack = async (setup: Setup): Promise<Stack> => {
     port: number;
   };
   const workers: (typeof product)[] = [];
+  const stop = async (): Promise<void> => {
+    await clients.close();
+    flooder.stop();
+    await Promise.all(workers.map((worker) => worker.stop()));
+    await product.stop();
+    partner.stop();
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+  };
   while (workers.length < (setup.workers ?? 0)) {
     const address = `127.0.0.1:${temporal.port}`;
     const args = ['worker', '--config', config];
-    workers.push(await startProduct(args, folder, /the workers run/, address));
+    try {
+      workers.push(await startProduct(args, folder, /the workers run/, address));
+    } catch (error) {
+      await stop();
+      throw error;
+    }
   }
   const readMetrics = async (): Promise<string> => (await request(`${url}/metrics`)).body.text();
   const destinations = (setup.mixpanel?.length ?? 0) + (setup.webhook?.length ?? 0);
@@ -290,13 +306,6 @@ export const startStack = async (setup: Setup): Promise<Stack> => {
       const [code] = (await once(child, 'close')) as [number | null];
       return { code, out };
     },
-    stop: async () => {
-      await clients.close();
-      flooder.stop();
-      await Promise.all(workers.map((worker) => worker.stop()));
-      await product.stop();
-      partner.stop();
-      rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
-    },
+    stop,
   };
 };
