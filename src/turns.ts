@@ -38,6 +38,9 @@ export interface Turns {
 
 const nothing = (): void => undefined;
 
+/** The time of one that waits for nobody, and whom nobody waits for. */
+const ownTime = (): Turn => ({ breathe: createBreather(), resume: nothing, end: nothing });
+
 /** By which `createTurns` sees and lets time pass. */
 export interface Time {
   now: () => number;
@@ -134,12 +137,10 @@ export const createTurns = ({ now, loadSince, rest }: Time = realTime): Turns =>
   return {
     small: () => {
       smallAt = now();
-      return { breathe: createBreather(), resume: nothing, end: nothing };
+      return ownTime();
     },
     large: async (whose, over) => {
-      if (!(await isCalled(whose, over))) {
-        return { breathe: createBreather(), resume: nothing, end: nothing };
-      }
+      if (!(await isCalled(whose, over))) return ownTime();
       let since = now();
       let isOver = false;
       const resume = (): void => void (since = now());

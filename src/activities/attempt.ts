@@ -107,9 +107,14 @@ export const createAttempt = ({
     const timer = setInterval(keep, heartbeatEveryMs);
     const largeTurn = (): Promise<Turn> => turns.large(destination.name, over);
     const { bytes = 0 } = input;
-    const asked = now();
-    const turn = bytes < heavyBytes ? turns.small() : await largeTurn();
-    if (bytes >= heavyBytes) onLargeTurn(now() - asked);
+    const firstTurn = async (): Promise<Turn> => {
+      if (bytes < heavyBytes) return turns.small();
+      const asked = now();
+      const turn = await largeTurn();
+      onLargeTurn(now() - asked);
+      return turn;
+    };
+    const turn = await firstTurn();
     const entries: Entry[] = [];
     try {
       if (over.aborted) {

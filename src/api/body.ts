@@ -91,7 +91,7 @@ export const createReadBody = (limits: BodyLimits = bodyLimits): ReadBody => {
           holdOf(source, chunk.length);
         } else if (received > limits.droppedBytes) reject(refused);
       });
-      const end = async (): Promise<Awaited<ReturnType<typeof use>>> => {
+      const end = async () => {
         if (refused !== undefined) throw refused;
         const body = Buffer.concat(chunks);
         chunks.length = 0;

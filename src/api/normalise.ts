@@ -52,15 +52,15 @@ export const normalise = (raw: unknown, around: EventSurroundings): AcceptedEven
   }
   const context = together(around.context, posted.context);
   const ip = missingIp(context, around.client);
-  const event = present({
-    ...posted,
+  const added = {
     messageId: posted.messageId ?? around.newId(),
     context: ip === undefined ? context : { ...context, ip },
     integrations: together(around.integrations, posted.integrations),
     ...correctTimes(posted, around.receivedAt, around.sentAt),
     receivedAt: new Date(around.receivedAt).toISOString(),
     version: 2,
-  }) as unknown as Event;
+  };
+  const event = present(Object.assign(posted, added)) as unknown as Event;
   settleNumbers(event);
   return { event, json: JSON.stringify(event) };
 };
