@@ -66,6 +66,7 @@ export default defineConfig(
                 'temporal/events-encoding.ts',
                 'breather.ts',
                 'turns.ts',
+                'gate.ts',
                 'encryption.ts',
                 'log.ts',
                 'metrics.ts',

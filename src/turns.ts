@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { createBreather, longestPieceMs, type Breathe } from './breather.ts';
+import { createGate } from './gate.ts';
 
 /** While others have small pieces of work, large ones leave this part of the thread's time unused, … */
 const unused = 0.2;
@@ -62,9 +63,7 @@ const realTime: Time = {
  */
 export const createTurns = ({ now, loadSince, rest }: Time = realTime): Turns => {
   let smallAt = -Infinity;
-  let isTaken = false;
-  /** In the order of turns: who was served goes to the end. */
-  const waiting = new Map<string, Set<() => void>>();
+  const gate = createGate(1);
   /** The part of the thread's time that all but large work has taken lately. */
   let otherLoad = 0;
   let largeMs = 0;
@@ -97,50 +96,13 @@ export const createTurns = ({ now, loadSince, rest }: Time = realTime): Turns =>
     return rest(ms, over);
   };
 
-  const callNext = (): void => {
-    const [next] = waiting;
-    if (next === undefined) {
-      isTaken = false;
-      return;
-    }
-    const [whose, calls] = next;
-    const [call] = calls;
-    calls.delete(call!);
-    waiting.delete(whose);
-    if (calls.size > 0) waiting.set(whose, calls);
-    call!();
-  };
-
-  /** Resolves with whether it is its turn now: not where it is over before. */
-  const isCalled = (whose: string, over: AbortSignal): Promise<boolean> => {
-    if (over.aborted) return Promise.resolve(false);
-    if (!isTaken) {
-      isTaken = true;
-      return Promise.resolve(true);
-    }
-    return new Promise((resolve) => {
-      const calls = waiting.get(whose) ?? new Set();
-      const call = (): void => {
-        over.removeEventListener('abort', giveUp);
-        resolve(true);
-      };
-      const giveUp = (): void => {
-        calls.delete(call);
-        if (calls.size === 0) waiting.delete(whose);
-        resolve(false);
-      };
-      waiting.set(whose, calls.add(call));
-      over.addEventListener('abort', giveUp, { once: true });
-    });
-  };
-
   return {
     small: () => {
       smallAt = now();
       return ownTime();
     },
     large: async (whose, over) => {
-      if (!(await isCalled(whose, over))) return ownTime();
+      if (!(await gate.enter(over, whose))) return ownTime();
       let since = now();
       let isOver = false;
       const resume = (): void => void (since = now());
@@ -153,7 +115,7 @@ export const createTurns = ({ now, loadSince, rest }: Time = realTime): Turns =>
         end: () => {
           if (isOver) return;
           isOver = true;
-          void giveWay(now() - since, over).then(callNext);
+          void giveWay(now() - since, over).then(gate.leave);
         },
       };
     },

@@ -14,7 +14,7 @@ import type { BatchedEvent } from '../temporal/events-encoding.ts';
 import type { Turn, Turns } from '../turns.ts';
 import type { Connections, Entry } from './connections.ts';
 import { throwIfCancelled, type Ending } from './ending.ts';
-import type { Pace } from './gates.ts';
+import type { Pace } from './pace.ts';
 import type { Http } from './http.ts';
 import { heldPart, openLedger, type Ledger } from './ledger.ts';
 import { mapPart } from './map-part.ts';

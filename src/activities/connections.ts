@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { FailureCode } from '../delivery.ts';
+import { createGate, type Gate } from '../gate.ts';
 import { createBreaker, type Breaker, type BreakerFailure } from './breaker.ts';
-import { createGate, type Gate } from './gates.ts';
 import { createSilence, type Silence } from './silence.ts';
 
 /** What fails, or works again: a connection, a partner's origin, or all of the destination. */

@@ -5,7 +5,7 @@ import type { Metrics } from '../metrics.ts';
 import { createAttempt, type AttemptDeps } from './attempt.ts';
 import { createConnections, type Health } from './connections.ts';
 import { createEnding, deliveryOf } from './ending.ts';
-import { createPace } from './gates.ts';
+import { createPace } from './pace.ts';
 import { createWaitingRoom, type WaitingDelivery } from './waiting-room.ts';
 
 /** Most open requests of one connection in one process, whatever the number of its deliveries. */

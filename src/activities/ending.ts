@@ -1,6 +1,6 @@
 import { ApplicationFailure, type Context } from '@temporalio/activity';
 import type { DeliverInput, Progress, RetryPolicy, Unsettled } from '../delivery.ts';
-import type { Pace } from './gates.ts';
+import type { Pace } from './pace.ts';
 import { createReturnTimes, type ReturnTimes } from './return-times.ts';
 import type { WaitingDelivery, WaitingRoom } from './waiting-room.ts';
 

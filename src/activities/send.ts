@@ -12,7 +12,7 @@ import { chunk, halves, type Placed } from './chunk.ts';
 import { classify } from './classify.ts';
 import type { Turn } from '../turns.ts';
 import type { Connections } from './connections.ts';
-import type { Pace } from './gates.ts';
+import type { Pace } from './pace.ts';
 import type { EncodedRequest, Http, NoAnswer } from './http.ts';
 import type { Part } from './ledger.ts';
 import { messageOf } from './map-part.ts';

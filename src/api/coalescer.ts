@@ -80,6 +80,7 @@ const partsOf = (requests: readonly Waiting[]): SourceEvents[] => {
  * Puts requests that arrive close together into one batch, whatever their source. Idle: a batch is
  * started at once. Busy: starts are a gap apart, and batches grow; the gap follows `lagMs`. A source
  * with enough events waiting has batches of its own, the others share, and they take turns.
+ * @param now a clock that is never set back, in ms
  * @param lagMs how far behind the cluster is, in ms
  * @param heavyLagMs how much longer large batches wait to be worked on, in ms
  */

@@ -32,7 +32,7 @@ const byHand = (limits: Partial<CoalescerLimits> = {}, lagMs = 0, heavyLagMs = 0
       }),
     lagMs: () => lagMs,
     heavyLagMs: () => heavyLagMs,
-    now: Date.now,
+    now: () => performance.now(),
     metrics: createMetrics().batches,
     log: createLog('silent'),
     limits: { ...defaultLimits, ...limits },

@@ -3,7 +3,7 @@ import { setMaxListeners } from 'node:events';
 import { z } from 'zod';
 import { createBreather } from '../../src/breather.ts';
 import { createConnections } from '../../src/activities/connections.ts';
-import { createPace } from '../../src/activities/gates.ts';
+import { createPace } from '../../src/activities/pace.ts';
 import { openLedger } from '../../src/activities/ledger.ts';
 import { mapPart } from '../../src/activities/map-part.ts';
 import { sendPart, type Sending } from '../../src/activities/send.ts';

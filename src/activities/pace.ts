@@ -1,47 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Lets so many in at a time; the others wait in order. */
-export interface Gate {
-  /** Resolves with whether it let in, for then `leave` is owed; with false once `over` is aborted. */
-  enter: (over: AbortSignal) => Promise<boolean>;
-  leave: () => void;
-}
-
-export const createGate = (places: number): Gate => {
-  let free = places;
-  const waiting = new Set<() => void>();
-  return {
-    enter: (over) => {
-      if (over.aborted) return Promise.resolve(false);
-      if (free > 0) {
-        free -= 1;
-        return Promise.resolve(true);
-      }
-      return new Promise((resolve) => {
-        const enter = (): void => {
-          over.removeEventListener('abort', giveUp);
-          resolve(true);
-        };
-        const giveUp = (): void => {
-          waiting.delete(enter);
-          resolve(false);
-        };
-        waiting.add(enter);
-        over.addEventListener('abort', giveUp, { once: true });
-      });
-    },
-    leave: () => {
-      const [next] = waiting;
-      if (next === undefined) {
-        free += 1;
-      } else {
-        waiting.delete(next);
-        next();
-      }
-    },
-  };
-};
-
 /** Spreads turns evenly over time. */
 export interface Pace {
   /** How long a turn asked for now would have to wait, in ms. */
