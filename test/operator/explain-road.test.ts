@@ -1,37 +1,21 @@
-import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import { createBatchReader } from '../../src/activities/batch-reader.ts';
 import { abandonSignal, redriveSignal, type Plan } from '../../src/delivery.ts';
 import { viewBatch } from '../../src/operator/batch-view.ts';
 import { createExplainer, type Explain, type ToldEvent } from '../../src/operator/explainer.ts';
 import { eventually } from '../support/eventually.ts';
 import { identifyEvent, trackEvent } from '../support/events.ts';
-import { startPartner, type Partner } from '../support/partner.ts';
-import { openRoad, type DestinationEntry, type Road } from '../support/road.ts';
+import { partneredRoads } from '../support/partnered-roads.ts';
+import type { DestinationEntry, Road, RoadOptions } from '../support/road.ts';
 import { uniqueName } from '../support/temporal.ts';
 
-let partner: Partner;
-const roads: Road[] = [];
-beforeAll(async () => {
-  partner = await startPartner();
-});
-afterEach(async () => {
-  await Promise.all(roads.splice(0).map((road) => road.close()));
-  partner.script(() => ({ status: 200 }));
-});
-afterAll(() => partner.close());
+const { partner, open: openRoad, hook } = partneredRoads();
 
-const hook = (name: string, more: Record<string, unknown> = {}): DestinationEntry => ({
-  name,
-  type: 'webhook',
-  settings: { url: `${partner.url}/${name}` },
-  ...more,
-});
 const open = async (
   destinations: DestinationEntry[],
-  given: { sources?: string[] } = {},
+  given: Partial<RoadOptions> = {},
 ): Promise<Road & { explain: Explain }> => {
-  const road = await openRoad({ destinations, ...given });
-  roads.push(road);
+  const road = await openRoad(destinations, given);
   const explain = createExplainer({
     client: road.client,
     readBatch: createBatchReader({
@@ -193,7 +177,6 @@ test('what can be told where no workflow worker answers', async () => {
   const batch = await road.start([trackEvent({ messageId: 'm-1' })]);
   await eventually(async () => expect(await road.checkpoint(batch)).toBeDefined());
   await road.close();
-  roads.splice(roads.indexOf(road), 1);
   const other = await open([hook('one')]);
   const [told] = (await other.explain({ messageId: 'm-1', batch: batch.workflowId })).events;
   const [one] = told!.destinations;

@@ -6,7 +6,7 @@ import type { WorkflowHandle } from '@temporalio/client';
 import { deliveriesQuery, type BatchState } from '../../src/delivery.ts';
 import { closeServers, serveApi } from '../api/api-server.ts';
 import { eventually } from '../support/eventually.ts';
-import { trackEvent } from '../support/events.ts';
+import { trackEvents } from '../support/events.ts';
 import { startPartner, type Partner } from '../support/partner.ts';
 import { isOnPath, openRecipes, type Recipes } from '../support/recipes.ts';
 import { openRoad, type Road } from '../support/road.ts';
@@ -54,8 +54,6 @@ const open = async (retry: object = { maxDelay: '1s' }, others = ['one', 'two'])
   });
   opened.push(road);
 };
-const events = (count: number) =>
-  Array.from({ length: count }, (_, n) => trackEvent({ messageId: `m-${n}` }));
 
 /** How many requests came to each destination, and no other. */
 const counts = (): Record<string, number> => {
@@ -96,7 +94,7 @@ const untilFound = (query: string, found: number): Promise<void> =>
 /** A batch that a mistake in the mapping had rejected, all at once. */
 const rejectedBatch = async (): Promise<WorkflowHandle> => {
   answers(400);
-  const batch = await road.start(events(3));
+  const batch = await road.start(trackEvents(3));
   expect(await rejected(batch)).toBe(3);
   return batch;
 };
@@ -104,7 +102,7 @@ const rejectedBatch = async (): Promise<WorkflowHandle> => {
 /** A batch whose ailing destination rejected it only after all others had it. */
 const rejectedLast = async (): Promise<WorkflowHandle> => {
   answers(503);
-  const batch = await road.start(events(3));
+  const batch = await road.start(trackEvents(3));
   await eventually(async () => {
     const { events: history } = await batch.fetchHistory();
     const ended = history!.filter((event) => event.activityTaskCompletedEventAttributes != null);
@@ -181,7 +179,7 @@ withTctl.each(['one destination, tctl'])(title, async (recipe) => {
 /** A batch with a delivery that waits for an hour for its next try, and that delivery's id. */
 const backingOff = async () => {
   answers(503);
-  const batch = await road.start(events(1));
+  const batch = await road.start(trackEvents(1));
   let id = '';
   await eventually(async () => {
     const { raw } = await batch.describe();
@@ -224,7 +222,7 @@ test('pause, unpause', async () => {
   expect(raw.pendingActivities).toMatchObject([{ paused: true }]);
   const before = counts()[ailing]!;
   // Another batch goes through, and calls back what waits for the same partner: not what is paused.
-  await road.receipts(await road.start(events(1)));
+  await road.receipts(await road.start(trackEvents(1)));
   expect(counts()[ailing]).toBe(before + 1);
   await follow('unpause', batch, activity);
   await road.receipts(batch);
@@ -234,7 +232,7 @@ test('pause, unpause', async () => {
 test('rate', async () => {
   await open({}, []);
   await follow('rate', undefined, destination());
-  const batches = await Promise.all(events(6).map((event) => road.start([event])));
+  const batches = await Promise.all(trackEvents(6).map((event) => road.start([event])));
   await Promise.all(batches.map((batch) => road.receipts(batch)));
   const times = partner.received.map(({ at }) => at);
   expect(Math.max(...times) - Math.min(...times)).toBeGreaterThan(2_500);
@@ -242,7 +240,7 @@ test('rate', async () => {
 
 const parked = async (): Promise<WorkflowHandle> => {
   answers(401);
-  const batch = await road.start(events(2));
+  const batch = await road.start(trackEvents(2));
   await untilFound(
     `StuckDestinations = "${road.name(ailing)}" AND WorkflowId = "${batch.workflowId}"`,
     1,

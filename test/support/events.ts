@@ -38,6 +38,10 @@ export const trackEvent = (given: Partial<TrackEvent> = {}): TrackEvent => ({
   ...given,
 });
 
+/** So many, with the messageIds `m-0`, `m-1`, … */
+export const trackEvents = (count: number): TrackEvent[] =>
+  Array.from({ length: count }, (_, n) => trackEvent({ messageId: `m-${n}` }));
+
 export const identifyEvent = (given: Partial<IdentifyEvent> = {}): IdentifyEvent => ({
   ...common,
   type: 'identify',

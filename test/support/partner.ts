@@ -10,6 +10,16 @@ export interface Received {
   at: number;
 }
 
+/** Which event a webhook's request is for. */
+export const idOf = ({ headers }: Received): string => headers['webhook-id'] as string;
+
+/** How often each event was received. */
+export const timesReceived = (received: readonly Received[]): Record<string, number> => {
+  const times: Record<string, number> = {};
+  for (const request of received) times[idOf(request)] = (times[idOf(request)] ?? 0) + 1;
+  return times;
+};
+
 /** What the partner answers with; `hang`: nothing, for ever; `drop`: it ends the connection. */
 type Answer =
   | { status: number; headers?: Record<string, string>; body?: string; afterMs?: number }

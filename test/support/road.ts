@@ -46,7 +46,18 @@ export interface Road {
   attend: () => Promise<void>;
   /** Takes the workers down, as a drain does, and puts others in their place; perhaps with other keys. */
   restartWorkers: (keys?: readonly EncryptionKey[]) => Promise<void>;
+  /** As often as one likes. */
   close: () => Promise<void>;
+}
+
+export interface RoadOptions {
+  destinations: readonly DestinationEntry[];
+  sources?: readonly string[];
+  allowPrivate?: boolean;
+  /** Whether the destinations have workers. */
+  attended?: boolean;
+  /** Of the configuration's `encryption`. */
+  keys?: readonly { id: string; key: string }[];
 }
 
 /** Opens a road; `sources` is the configuration's, of one source `website` where omitted. */
@@ -56,15 +67,7 @@ export const openRoad = async ({
   allowPrivate = true,
   attended = true,
   keys: encryption = [],
-}: {
-  destinations: readonly DestinationEntry[];
-  sources?: readonly string[];
-  allowPrivate?: boolean;
-  /** Whether the destinations have workers. */
-  attended?: boolean;
-  /** Of the configuration's `encryption`. */
-  keys?: readonly { id: string; key: string }[];
-}): Promise<Road> => {
+}: RoadOptions): Promise<Road> => {
   const unique = randomUUID().slice(0, 8);
   const name = (destination: string): string => `${destination}-${unique}`;
   const config = parseConfig(
@@ -121,6 +124,11 @@ export const openRoad = async ({
         })),
       ),
     );
+  const close = async (): Promise<void> => {
+    await workers.shutdown();
+    await connection.close();
+  };
+  let closed: Promise<void> | undefined;
   return {
     config,
     client,
@@ -156,9 +164,6 @@ export const openRoad = async ({
       await workers.shutdown();
       workers = await startAll(known);
     },
-    close: async () => {
-      await workers.shutdown();
-      await connection.close();
-    },
+    close: () => (closed ??= close()),
   };
 };

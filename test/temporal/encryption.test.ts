@@ -1,37 +1,19 @@
 import { randomBytes } from 'node:crypto';
-import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import type { WorkflowHandle } from '@temporalio/client';
 import { encodeEvents } from '../../src/temporal/events-encoding.ts';
 import { UserError } from '../../src/user-error.ts';
 import { eventually } from '../support/eventually.ts';
 import { trackEvent } from '../support/events.ts';
-import { startPartner, type Partner } from '../support/partner.ts';
-import { openRoad, type Road } from '../support/road.ts';
+import { fastRetry, partneredRoads } from '../support/partnered-roads.ts';
+import type { Road } from '../support/road.ts';
 
 const key = (id: string) => ({ id, key: randomBytes(32).toString('base64') });
 
-let partner: Partner;
-const roads: Road[] = [];
-beforeAll(async () => {
-  partner = await startPartner();
-});
-afterEach(async () => {
-  await Promise.all(roads.splice(0).map((road) => road.close()));
-  partner.received.length = 0;
-  partner.script(() => ({ status: 200 }));
-});
-afterAll(() => partner.close());
+const { partner, open: openRoad, hook } = partneredRoads();
 
-const open = async (keys: { id: string; key: string }[]): Promise<Road> => {
-  const settings = { url: `${partner.url}/hook` };
-  const retry = { firstDelay: '1s', maxDelay: '1s' };
-  const road = await openRoad({
-    destinations: [{ name: 'hook', type: 'webhook', settings, retry }],
-    keys,
-  });
-  roads.push(road);
-  return road;
-};
+const open = (keys: { id: string; key: string }[]): Promise<Road> =>
+  openRoad([hook('hook', { retry: fastRetry })], { keys });
 
 /** All that Temporal holds of a batch, bytes as the text that they may be. */
 const stored = async (road: Road, { workflowId }: WorkflowHandle): Promise<string> => {

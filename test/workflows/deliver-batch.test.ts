@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import type { WorkflowHandle } from '@temporalio/client';
 import { defineSearchAttributeKey } from '@temporalio/common';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
@@ -10,39 +10,16 @@ import {
   redriveSignal,
   type BatchState,
 } from '../../src/delivery.ts';
-import { trackEvent } from '../support/events.ts';
-import { startPartner, type Partner } from '../support/partner.ts';
-import { openRoad, type DestinationEntry, type Road } from '../support/road.ts';
+import { trackEvent, trackEvents } from '../support/events.ts';
 import { eventually } from '../support/eventually.ts';
+import { partneredRoads } from '../support/partnered-roads.ts';
+import type { Road } from '../support/road.ts';
 
 const stuckKey = defineSearchAttributeKey('StuckDestinations', 'KEYWORD_LIST');
 const rejectedKey = defineSearchAttributeKey('RejectedEvents', 'INT');
 
-let partner: Partner;
-const roads: Road[] = [];
-beforeAll(async () => {
-  partner = await startPartner();
-});
-afterEach(async () => {
-  await Promise.all(roads.splice(0).map((road) => road.close()));
-  partner.received.length = 0;
-  partner.script(() => ({ status: 200 }));
-});
-afterAll(() => partner.close());
+const { partner, open, hook } = partneredRoads();
 
-const open = async (destinations: DestinationEntry[], sources?: string[]): Promise<Road> => {
-  const road = await openRoad({ destinations, ...(sources && { sources }) });
-  roads.push(road);
-  return road;
-};
-const hook = (name: string, more: Record<string, unknown> = {}): DestinationEntry => ({
-  name,
-  type: 'webhook',
-  settings: { url: `${partner.url}/${name}` },
-  ...more,
-});
-const events = (count: number) =>
-  Array.from({ length: count }, (_, n) => trackEvent({ messageId: `m-${n}` }));
 const stuckOf = async (batch: WorkflowHandle): Promise<string[]> => {
   const { typedSearchAttributes } = await batch.describe();
   return typedSearchAttributes.get(stuckKey) ?? [];
@@ -61,7 +38,7 @@ const record = async (name: string, batch: WorkflowHandle): Promise<void> => {
 
 test('delivers to every planned destination, and ends with their receipts', async () => {
   const road = await open([hook('one'), hook('two')]);
-  const batch = await road.start(events(3));
+  const batch = await road.start(trackEvents(3));
   const receipt = (name: string) => ({
     delivered: 3,
     rejected: 0,
@@ -88,11 +65,11 @@ test('delivers to every planned destination, and ends with their receipts', asyn
 test("a source's own batches take its turns, first passes and continuations; shared ones have none", async () => {
   let refused = true;
   partner.script(() => (refused ? { status: 401 } : { status: 200 }));
-  const road = await open([hook('one')], ['a', 'b']);
-  const own = await road.start(events(2), 'a');
+  const road = await open([hook('one')], { sources: ['a', 'b'] });
+  const own = await road.start(trackEvents(2), 'a');
   const shared = await road.startOf([
-    { source: 'a', events: events(1) },
-    { source: 'b', events: events(1) },
+    { source: 'a', events: trackEvents(1) },
+    { source: 'b', events: trackEvents(1) },
   ]);
   await eventually(async () => {
     for (const batch of [own, shared]) expect(await stuckOf(batch)).toEqual([road.name('one')]);
@@ -112,7 +89,7 @@ test("a source's own batches take its turns, first passes and continuations; sha
 test('counts rejected events where they can be searched for', async () => {
   partner.script(() => ({ status: 400, body: 'no' }));
   const road = await open([hook('one')]);
-  const batch = await road.start(events(2));
+  const batch = await road.start(trackEvents(2));
   await road.receipts(batch);
   const { typedSearchAttributes } = await batch.describe();
   expect(typedSearchAttributes.get(rejectedKey)).toBe(2);
@@ -123,7 +100,7 @@ test('a destination that is down delays no other, and goes on by itself', async 
   let down = true;
   partner.script(({ path }) => (path === '/down' && down ? { status: 503 } : { status: 200 }));
   const road = await open([hook('down', { retry: { maxDelay: '1s' } }), hook('up')]);
-  const batch = await road.start(events(2));
+  const batch = await road.start(trackEvents(2));
   await partner.until((received) => received.filter(({ path }) => path === '/up').length === 2);
   await partner.until((received) => received.filter(({ path }) => path === '/down').length >= 3);
   expect(await stuckOf(batch)).toEqual([]);
@@ -139,7 +116,7 @@ test('refused credentials park the connection at once; redrive sends the rest ag
     path === '/locked' && refused ? { status: 401, body: 'bad key' } : { status: 200 },
   );
   const road = await open([hook('locked'), hook('fine')]);
-  const batch = await road.start(events(5));
+  const batch = await road.start(trackEvents(5));
   await eventually(async () => expect(await stuckOf(batch)).toEqual([road.name('locked')]));
   const query = `StuckDestinations = "${road.name('locked')}"`;
   await eventually(async () => {
@@ -161,7 +138,7 @@ test('a spent retry policy parks; redrive gives it a fresh start', async () => {
   partner.script(() => (down ? { status: 500, body: 'oops' } : { status: 200 }));
   const retry = { firstDelay: '1s', maxDelay: '1s', giveUpAfter: '1500ms' };
   const road = await open([hook('one', { retry })]);
-  const batch = await road.start(events(1));
+  const batch = await road.start(trackEvents(1));
   await eventually(async () => expect(await stuckOf(batch)).toEqual([road.name('one')]));
   const tried = partner.received.length;
   expect(tried).toBeGreaterThanOrEqual(2);
@@ -180,9 +157,9 @@ test('names the stuck connection beside its destination, and settles the others'
     path === '/own' && refused ? { status: 403, body: 'no' } : { status: 200 },
   );
   const connections = { b: { settings: { url: `${partner.url}/own` } } };
-  const road = await open([hook('one', { connections })], ['a', 'b']);
+  const road = await open([hook('one', { connections })], { sources: ['a', 'b'] });
   const batch = await road.startOf([
-    { source: 'a', events: events(2) },
+    { source: 'a', events: trackEvents(2) },
     { source: 'b', events: [trackEvent({ messageId: 'own' })] },
   ]);
   const names = [road.name('one'), `${road.name('one')}/b`];
@@ -200,7 +177,7 @@ const startWith230Connections = async (): Promise<{ road: Road; batch: WorkflowH
     sources.map((source) => [source, { settings: { url: `${partner.url}/${source}` } }]),
   );
   const retry = { firstDelay: '2s', maxDelay: '2s' };
-  const road = await open([hook('one', { connections, retry })], sources);
+  const road = await open([hook('one', { connections, retry })], { sources });
   const batch = await road.startOf(
     sources.map((source) => ({ source, events: [trackEvent({ messageId: source })] })),
   );
@@ -240,7 +217,7 @@ test('many parked connections that are redriven together stay within 200, too', 
 
 test('a batch that no destination wants is accepted and ends', async () => {
   const road = await open([hook('one', { events: ['identify'] })]);
-  const batch = await road.start(events(1));
+  const batch = await road.start(trackEvents(1));
   expect(await road.receipts(batch)).toEqual({ events: 1, deliveries: {} });
 });
 
@@ -257,7 +234,7 @@ test.each([
   let refused = true;
   partner.script(() => (refused ? { status: 401 } : { status: 200 }));
   const road = await open([hook('one')]);
-  const batch = await road.start(events(1));
+  const batch = await road.start(trackEvents(1));
   await eventually(async () => expect(await stuckOf(batch)).toEqual([road.name('one')]));
   await batch.signal(redriveSignal, garbage);
   refused = false;
@@ -268,7 +245,7 @@ test.each([
 test.each(['parked', 'retrying'])('a cancelled batch ends, also one that is %s', async (state) => {
   partner.script(() => ({ status: state === 'parked' ? 401 : 500 }));
   const road = await open([hook('one')]);
-  const batch = await road.start(events(1));
+  const batch = await road.start(trackEvents(1));
   await eventually(async () => {
     if (state === 'parked') expect(await stuckOf(batch)).toEqual([road.name('one')]);
     expect(partner.received.length).toBeGreaterThanOrEqual(1);
@@ -289,7 +266,7 @@ test('a parked part tells what is stuck, since when and with which answers', asy
   );
   const road = await open([hook('locked'), hook('fine')]);
   const [locked, fine] = [road.name('locked'), road.name('fine')];
-  const batch = await road.start(events(5));
+  const batch = await road.start(trackEvents(5));
   await eventually(async () => expect(await stuckOf(batch)).toEqual([locked]));
   const state = await stateOf(batch);
   expect(state[fine]).toMatchObject({
@@ -330,7 +307,7 @@ test('a redrive by reason concerns what failed for it, and nothing else', async 
   });
   const retry = { firstDelay: '1s', maxDelay: '1s', giveUpAfter: '1s' };
   const road = await open([hook('locked'), hook('busy', { retry })]);
-  const batch = await road.start(events(1));
+  const batch = await road.start(trackEvents(1));
   const names = [road.name('locked'), road.name('busy')];
   await eventually(async () => expect(new Set(await stuckOf(batch))).toEqual(new Set(names)));
   isMended = true;
@@ -352,7 +329,7 @@ test('a redrive by reason concerns what failed for it, and nothing else', async 
 test('what is abandoned is given up with the words of the one who did, and not without', async () => {
   partner.script(() => ({ status: 401 }));
   const road = await open([hook('one'), hook('two')]);
-  const batch = await road.start(events(3));
+  const batch = await road.start(trackEvents(3));
   const names = [road.name('one'), road.name('two')];
   await eventually(async () => expect(new Set(await stuckOf(batch))).toEqual(new Set(names)));
   await batch.signal(abandonSignal);
@@ -377,7 +354,7 @@ test('what is abandoned is given up with the words of the one who did, and not w
 test('a batch whose parked events were kept for too long fails with what was not delivered', async () => {
   partner.script(({ path }) => (path === '/locked' ? { status: 403 } : { status: 200 }));
   const road = await open([hook('locked', { retry: { keepFor: '2s' } }), hook('fine')]);
-  const batch = await road.start(events(4));
+  const batch = await road.start(trackEvents(4));
   await expect(batch.result()).rejects.toMatchObject({
     cause: {
       type: 'NotDelivered',
@@ -398,7 +375,7 @@ test('a batch whose parked events were kept for too long fails with what was not
 test('words of a partner that are long or not ASCII break no workflow', async () => {
   partner.script(() => ({ status: 401, body: '閉'.repeat(500) }));
   const road = await open([hook('one')]);
-  const batch = await road.start(events(1));
+  const batch = await road.start(trackEvents(1));
   await eventually(async () => expect(await stuckOf(batch)).toEqual([road.name('one')]));
   partner.script(() => ({ status: 200 }));
   await batch.signal(redriveSignal);
