@@ -11,10 +11,6 @@ import { addReset } from './operator/reset-command.ts';
 import { addRedrive } from './operator/redrive-command.ts';
 import { addStatus } from './operator/status-command.ts';
 import { runUntilSignal } from './run.ts';
-import { createSandbox } from './sandbox/sandbox.ts';
-import { destinationsNamed, startService } from './service.ts';
-import { startAll } from './start.ts';
-import { temporalTarget } from './temporal/connect.ts';
 import { UserError } from './user-error.ts';
 
 const mistake = 2;
@@ -37,7 +33,10 @@ const withAddress = (command: Command, usualPort = 3000): Command =>
     .option('--host <host>', 'address to listen on', '127.0.0.1')
     .option('--port <number>', 'port to listen on', port, usualPort);
 
-/** The commands; what each is given it does with this environment and this log. */
+/**
+ * The commands; what each is given it does with this environment and this log. What only the
+ * long-running ones need they load themselves: it takes longer than most others run.
+ */
 const createProgram = (env: NodeJS.ProcessEnv, log: Logger): Command => {
   const program = new Command('distributary')
     .description('Durable, Segment-compatible event delivery on Temporal.')
@@ -51,6 +50,7 @@ const createProgram = (env: NodeJS.ProcessEnv, log: Logger): Command => {
     .option('--data-dir <dir>', 'where the embedded Temporal keeps its data', '.distributary')
     .action(async (options: { config?: string; host: string; port: number; dataDir: string }) => {
       const { config, place } = loadConfig(options.config, env);
+      const { startAll } = await import('./start.ts');
       await runUntilSignal(() => startAll({ ...options, config, place, env, log }), log);
     });
 
@@ -58,6 +58,8 @@ const createProgram = (env: NodeJS.ProcessEnv, log: Logger): Command => {
     .description('run the ingest API and a workflow worker, against TEMPORAL_ADDRESS')
     .action(async (options: { config?: string; host: string; port: number }) => {
       const { config } = loadConfig(options.config, env);
+      const { temporalTarget } = await import('./temporal/connect.ts');
+      const { startService } = await import('./service.ts');
       const target = temporalTarget(env);
       await runUntilSignal(async () => {
         const parts = { api: options, workflows: true, destinations: [] };
@@ -73,6 +75,8 @@ const createProgram = (env: NodeJS.ProcessEnv, log: Logger): Command => {
     .option('--no-workflows', 'run no workflow worker')
     .action(async (options: { config?: string; destinations?: string[]; workflows: boolean }) => {
       const { config } = loadConfig(options.config, env);
+      const { temporalTarget } = await import('./temporal/connect.ts');
+      const { destinationsNamed, startService } = await import('./service.ts');
       const destinations = destinationsNamed(config, options.destinations);
       const target = temporalTarget(env);
       await runUntilSignal(async () => {
@@ -94,6 +98,7 @@ const createProgram = (env: NodeJS.ProcessEnv, log: Logger): Command => {
     .option('--webhook-secret <secret>', 'what webhooks must be signed with (else none has to be)')
     .action(async (options: { host: string; port: number; webhookSecret?: string }) => {
       await runUntilSignal(async () => {
+        const { createSandbox } = await import('./sandbox/sandbox.ts');
         const { url, close } = await createSandbox({ ...options, log });
         log.info({ url }, 'the partner sandbox runs');
         return { stop: close };
