@@ -5,13 +5,12 @@ import { startStack, type Setup } from './stack.ts';
 
 const three = ['one', 'two', 'three'];
 
-/** Traffic at a fixed rate, and what it cost. */
+/** Traffic at a fixed rate, one event a request, and what it cost. */
 const offered = async (
   setup: Setup,
   perSecond: number,
   forSeconds: number,
   { seconds }: Pace,
-  eventsPerRequest = 1,
 ): Promise<{
   accept: Counts;
   delivered: Counts;
@@ -21,7 +20,7 @@ const offered = async (
 }> => {
   const stack = await startStack(setup);
   try {
-    const traffic = { writeKeys: stack.writeKeys, group: 'a', eventsPerRequest };
+    const traffic = { writeKeys: stack.writeKeys, group: 'a', eventsPerRequest: 1 };
     const warm = await stack.clients.open(traffic, perSecond, seconds(8) * 1_000);
     await stack.balance(warm.accepted, 20_000);
     await stack.arrivals(true);
@@ -45,17 +44,13 @@ const offered = async (
 };
 
 const latencyAt =
-  (
-    perSecond: number,
-    bounds: { accept?: number; delivered?: number },
-    eventsPerRequest = 1,
-  ): Scenario['run'] =>
+  (perSecond: number, bounds: { accept?: number; delivered?: number }): Scenario['run'] =>
   async (pace) => {
     const {
       accept,
       delivered,
       costs: spent,
-    } = await offered({ mixpanel: three }, perSecond, 30, pace, eventsPerRequest);
+    } = await offered({ mixpanel: three }, perSecond, 30, pace);
     return [
       { name: 'accept p50', value: percentile(accept, 50), unit: 'ms' },
       {
@@ -190,11 +185,6 @@ export const offeredLoads: Scenario[] = [
     name: 'latency-1000',
     title: '1,000 events/s offered, one a request, 3 destinations',
     run: latencyAt(1_000, { accept: 50, delivered: 1_000 }),
-  },
-  {
-    name: 'latency-1000-of-20',
-    title: '1,000 events/s offered, 20 a request, 3 destinations',
-    run: latencyAt(1_000, { accept: 50, delivered: 1_000 }, 20),
   },
   { name: 'idle', title: 'one event now and then, 3 destinations', run: idle },
   {
