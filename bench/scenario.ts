@@ -5,7 +5,7 @@ export interface Figure {
   name: string;
   value: number;
   unit: string;
-  /** Bounds are asked for only on a machine of one's own: `--quick` reports, and asks for none. */
+  /** Bounds are asked for only on a machine of one's own: `--quick` and `--no-bounds` report, and ask for none. */
   atLeast?: number;
   atMost?: number;
 }

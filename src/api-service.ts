@@ -79,7 +79,6 @@ export const startApi = async ({
     lagMs: lag.ms,
     heavyLagMs: lag.heavyMs,
     metrics: metrics.batches,
-    now: () => performance.now(), // unlike the clock, never set back
     log,
   });
   const ailments = createPollerCheck({ connection, namespace, queues: workers.queues });

@@ -67,7 +67,7 @@ export const startService = async (
   const keys = config.encryptionKeys;
   const dataConverter = createDataConverter(keys);
   const metrics = createMetrics();
-  const lag = createLag(() => performance.now());
+  const lag = createLag();
   const batches = createBatchReader({ workflowService, namespace, keys, keptBytes });
   const turns = createTurns();
   const callBack = createCallBack(workflowService, namespace);

@@ -93,15 +93,16 @@ export const createAttempt = ({
     const from = checkpoint ?? (input.unsettled && { unsettled: input.unsettled });
     const held = heldWhole(from, input.retry);
     if (held !== undefined) return held;
-    const began = now();
-    const deadline = began + info.startToCloseTimeoutMs - destination.timeoutMs - endingMs;
-    const over = AbortSignal.any([cancellationSignal, AbortSignal.timeout(deadline - began)]);
+    const began = performance.now();
+    const limitMs = info.startToCloseTimeoutMs - destination.timeoutMs - endingMs;
+    const deadline = began + limitMs;
+    const over = AbortSignal.any([cancellationSignal, AbortSignal.timeout(limitMs)]);
     setMaxListeners(0, over);
 
     let ledger: Ledger | undefined;
     let checkpointed = began;
     const keep = (): void => {
-      checkpointed = now();
+      checkpointed = performance.now();
       context.heartbeat(ledger?.progress('checkpoint') ?? checkpoint);
     };
     const timer = setInterval(keep, heartbeatEveryMs);
@@ -109,9 +110,9 @@ export const createAttempt = ({
     const { bytes = 0 } = input;
     const firstTurn = async (): Promise<Turn> => {
       if (bytes < heavyBytes) return turns.small();
-      const asked = now();
+      const asked = performance.now();
       const turn = await largeTurn();
-      onLargeTurn(now() - asked);
+      onLargeTurn(performance.now() - asked);
       return turn;
     };
     const turn = await firstTurn();
@@ -136,7 +137,7 @@ export const createAttempt = ({
         largeTurn,
         onRequest,
         afterRequest: () => {
-          if (now() - checkpointed >= checkpointApartMs) keep();
+          if (performance.now() - checkpointed >= checkpointApartMs) keep();
         },
       };
       const jobs: (() => Promise<void>)[] = [];

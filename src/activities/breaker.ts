@@ -20,8 +20,8 @@ export interface Breaker {
   mayEnter: (laterMs: number) => boolean;
   /** Takes the place of the one that tries, where it is open; to be left when done, once. */
   enter: () => () => void;
-  /** @param pauseUntil until when nobody may try, in ms since the epoch; 0: it did not say */
-  fail: (failure: BreakerFailure, pauseUntil: number) => void;
+  /** @param pauseMs for how long nobody may try; 0: it did not say */
+  fail: (failure: BreakerFailure, pauseMs: number) => void;
   /** @param sentAt when the request was sent that went well: one older than the last failure says nothing */
   succeed: (sentAt: number) => void;
 }
@@ -29,7 +29,10 @@ export interface Breaker {
 /** How long it is left alone between two tries. */
 const betweenTriesMs = 500; // less than any retry delay: whoever failed may be the next to try
 
-/** @param onChange told when it opens, with why, and when it closes */
+/**
+ * @param now a clock that is never set back, in ms
+ * @param onChange told when it opens, with why, and when it closes
+ */
 export const createBreaker = (
   now: () => number,
   onChange: (failure: BreakerFailure | undefined) => void,
@@ -55,12 +58,12 @@ export const createBreaker = (
         if (tried !== undefined) tried.isTried = false;
       };
     },
-    fail: (failure, pauseUntil) => {
+    fail: (failure, pauseMs) => {
       const wasOpen = open !== undefined;
       const failedAt = now();
-      const pause = Math.max(pauseUntil, open?.pauseUntil ?? 0);
-      const notBefore = Math.max(failedAt + betweenTriesMs, pause);
-      const state = { failure, failedAt, pauseUntil: pause, notBefore };
+      const pauseUntil = Math.max(failedAt + pauseMs, open?.pauseUntil ?? -Infinity);
+      const notBefore = Math.max(failedAt + betweenTriesMs, pauseUntil);
+      const state = { failure, failedAt, pauseUntil, notBefore };
       open = Object.assign(open ?? { isTried: false }, state);
       if (!wasOpen) onChange(failure);
     },

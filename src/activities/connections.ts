@@ -45,12 +45,12 @@ export interface Connections {
   enter: (connection: string, isFirstPass: boolean) => Entry | undefined;
   /**
    * Notes that nobody is to send by it for now.
-   * @param pauseUntil until when the partner wants to be left alone, in ms since the epoch; 0: it did not say
+   * @param pauseMs for how long the partner wants to be left alone; 0: it did not say
    */
-  failed: (connection: string, failure: BreakerFailure, pauseUntil: number) => void;
+  failed: (connection: string, failure: BreakerFailure, pauseMs: number) => void;
   /**
    * Notes that it has answered well.
-   * @param sentAt when that request was sent: one that is older than the last failure says nothing
+   * @param sentAt when that request was sent, by `now`: one that is older than the last failure says nothing
    */
   recovered: (connection: string, sentAt: number) => void;
   /** Notes that the partner has taken an event. */
@@ -100,17 +100,18 @@ const idLike = /(?=[\w-]*\d)[\w-]{16,}/g;
  * @param requestsAtOnce most open requests of one connection in this process
  * @param throttles what a pause that the partner asks for concerns
  * @param onHealth told when something begins to fail or works again
+ * @param now a clock that is never set back, in ms
  */
 export const createConnections = ({
   requestsAtOnce,
   throttles,
   onHealth,
-  now,
+  now = () => performance.now(),
 }: {
   requestsAtOnce: number;
   throttles: 'connection' | 'destination';
   onHealth: (health: Health) => void;
-  now: () => number;
+  now?: () => number;
 }): Connections => {
   const connections = new Map<string, Known>();
   const origins = new Map<string, Origin>();
@@ -224,11 +225,11 @@ export const createConnections = ({
       const leaves = breakers.map((breaker) => breaker.enter());
       return { isTry, leave: () => leaves.splice(0).forEach((leave) => leave()) };
     },
-    failed: (name, failure, pauseUntil) => {
+    failed: (name, failure, pauseMs) => {
       const connection = known(name);
       const { breaker, origin } = connection;
-      breaker.fail(failure, pauseUntil);
-      if (pauseUntil > 0 && throttles === 'destination') destination.fail(failure, pauseUntil);
+      breaker.fail(failure, pauseMs);
+      if (pauseMs > 0 && throttles === 'destination') destination.fail(failure, pauseMs);
       if (origin === undefined || !ofPartner.has(failure.code)) return;
       origin.failed.add(name);
       if (origin.failed.size >= originFailures) origin.breaker.fail(failure, 0);

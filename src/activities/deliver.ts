@@ -40,7 +40,7 @@ export interface DeliverDeps extends Pick<
 export const createDelivery = (deps: DeliverDeps): DeliveryActivities => {
   const { destination, continuationSlots, log, metrics, now, random } = deps;
   const { name } = destination;
-  const pace = createPace(destination.ratePerSecond, now);
+  const pace = createPace(destination.ratePerSecond);
   const failing: Record<Health['scope'], Set<string>> = {
     connection: new Set(),
     origin: new Set(),
@@ -52,7 +52,6 @@ export const createDelivery = (deps: DeliverDeps): DeliveryActivities => {
     requestsAtOnce,
     throttles: destination.type.throttles ?? 'connection',
     onHealth: (health) => onHealth(health),
-    now,
   });
   const waitingRoom = createWaitingRoom({
     call: deps.callBack,
@@ -61,7 +60,6 @@ export const createDelivery = (deps: DeliverDeps): DeliveryActivities => {
     isOverdue: (connection) => connections.isOverdue(connection, overdueMs),
     hasRoom: () => continuations < continuationSlots,
     closed: deps.closed,
-    now,
   });
   const ending = createEnding({ pace, waitingRoom, now, random });
   const attempt = createAttempt({

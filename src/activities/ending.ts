@@ -93,13 +93,13 @@ export const createEnding = ({
         notBefore > dueAt ? { ...part, notBefore } : part,
       );
       context.heartbeat({ ...progress, unsettled: kept });
-      const at = returnAt(waiting, dueAt, input.retry);
+      const inMs = returnAt(waiting, dueAt, input.retry) - now();
       waitingRoom.enter(
         waiting.map(({ connection }) => connection),
         deliveryOf(context),
-        at,
+        inMs,
       );
-      throw again(waitingWords(waiting), at - now(), 'Unsettled');
+      throw again(waitingWords(waiting), inMs, 'Unsettled');
     },
   };
 };

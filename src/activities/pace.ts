@@ -6,24 +6,24 @@ export interface Pace {
   aheadMs: () => number;
   /**
    * Takes the next turn and waits for it; resolves with whether there is one: false where it would
-   * come after `deadline` (ms since the epoch), when none is taken, or once `over` is aborted.
+   * come after `deadline` (in ms, as performance.now() tells it), when none is taken, or once `over` is aborted.
    */
   turn: (over: AbortSignal, deadline: number) => Promise<boolean>;
 }
 
 /** @param perSecond turns a second; undefined: no limit */
-export const createPace = (perSecond: number | undefined, now: () => number): Pace => {
+export const createPace = (perSecond: number | undefined): Pace => {
   if (perSecond === undefined) {
     return { aheadMs: () => 0, turn: (over) => Promise.resolve(!over.aborted) };
   }
-  let next = 0;
+  let next = -Infinity;
   return {
-    aheadMs: () => Math.max(0, next - now()),
+    aheadMs: () => Math.max(0, next - performance.now()),
     turn: async (over, deadline) => {
-      const at = Math.max(next, now());
+      const at = Math.max(next, performance.now());
       if (over.aborted || at > deadline) return false;
       next = at + 1_000 / perSecond;
-      const wait = at - now();
+      const wait = at - performance.now();
       if (wait > 0) await sleep(wait, undefined, { signal: over }).catch(() => undefined);
       return !over.aborted;
     },

@@ -37,7 +37,7 @@ export interface Sending {
   onRequest: (status: string, seconds: number) => void;
   /** Aborted once no further request is to be begun: the attempt is cancelled or out of time. */
   over: AbortSignal;
-  /** When it is out of time, in ms since the epoch. */
+  /** When it is out of time, in ms, as performance.now() tells it. */
   deadline: number;
   /** Called after each request. */
   afterRequest: () => void;
@@ -138,8 +138,7 @@ export const sendPart = async (
   /** Sends no more in this attempt, and keeps others from it. */
   const end = ({ code, reason }: NonNullable<Answered['failure']>, pauseMs: number): void => {
     ended = true;
-    const pauseUntil = pauseMs > 0 ? now() + pauseMs : 0;
-    connections.failed(connection.name, { words: part.mask(reason), code }, pauseUntil);
+    connections.failed(connection.name, { words: part.mask(reason), code }, pauseMs);
   };
 
   const send = async (request: EncodedRequest): Promise<PartnerResponse | NoAnswer> => {
@@ -199,8 +198,8 @@ export const sendPart = async (
       settle(items, [{ kind: 'rejected', reason: `larger than ${type.name} takes` }]);
       return [];
     }
-    const sentAt = now();
-    const ends = part.sending(items, sentAt);
+    const sentAt = performance.now();
+    const ends = part.sending(items, now());
     const answer = await send(request);
     if (!('status' in answer)) {
       const { failure, reason } = answer;

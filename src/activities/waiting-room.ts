@@ -13,7 +13,7 @@ export interface WaitingDelivery {
  * of them is called now and then where none comes by itself.
  */
 export interface WaitingRoom {
-  enter: (connections: readonly string[], delivery: WaitingDelivery, dueAt: number) => void;
+  enter: (connections: readonly string[], delivery: WaitingDelivery, dueInMs: number) => void;
   /** To be called when a delivery begins, for whatever reason. */
   leave: (delivery: WaitingDelivery) => void;
   /** To be called when a delivery's attempt ends. */
@@ -25,6 +25,7 @@ export interface WaitingRoom {
 interface Entry {
   connections: readonly string[];
   delivery: WaitingDelivery;
+  /** In ms, by `now`. */
   dueAt: number;
 }
 
@@ -52,6 +53,7 @@ const probesAtOnce = 2;
  * @param isOverdue whether a connection fails, and should be tried by somebody
  * @param hasRoom whether another one would find a slot
  * @param closed ends all calls
+ * @param now a clock that is never set back, in ms
  */
 export const createWaitingRoom = ({
   call,
@@ -60,7 +62,7 @@ export const createWaitingRoom = ({
   isOverdue,
   hasRoom,
   closed,
-  now,
+  now = () => performance.now(),
 }: {
   call: (delivery: WaitingDelivery) => Promise<void>;
   gapMs: () => number;
@@ -68,7 +70,7 @@ export const createWaitingRoom = ({
   isOverdue: (connection: string) => boolean;
   hasRoom: () => boolean;
   closed: AbortSignal;
-  now: () => number;
+  now?: () => number;
 }): WaitingRoom => {
   const byKey = new Map<string, Entry>();
   /** When those were called that are not done yet. */
@@ -146,10 +148,10 @@ export const createWaitingRoom = ({
   closed.addEventListener('abort', () => clearInterval(probing), { once: true });
 
   return {
-    enter: (connections, delivery, dueAt) => {
+    enter: (connections, delivery, dueInMs) => {
       if (byKey.size >= mostKnown) forgetPast();
       if (byKey.size >= mostKnown) return;
-      const entry: Entry = { connections, delivery, dueAt };
+      const entry: Entry = { connections, delivery, dueAt: now() + dueInMs };
       byKey.set(keyOf(delivery), entry);
       for (const connection of connections) {
         const those = waiting.get(connection) ?? new Set();

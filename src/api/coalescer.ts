@@ -80,7 +80,6 @@ const partsOf = (requests: readonly Waiting[]): SourceEvents[] => {
  * Puts requests that arrive close together into one batch, whatever their source. Idle: a batch is
  * started at once. Busy: starts are a gap apart, and batches grow; the gap follows `lagMs`. A source
  * with enough events waiting has batches of its own, the others share, and they take turns.
- * @param now a clock that is never set back, in ms
  * @param lagMs how far behind the cluster is, in ms
  * @param heavyLagMs how much longer large batches wait to be worked on, in ms
  */
@@ -88,7 +87,6 @@ export const createCoalescer = ({
   start,
   lagMs,
   heavyLagMs = () => 0,
-  now,
   metrics,
   log,
   limits = defaultLimits,
@@ -96,7 +94,6 @@ export const createCoalescer = ({
   start: StartBatch;
   lagMs: () => number;
   heavyLagMs?: () => number;
-  now: () => number;
   metrics: Metrics['batches'];
   log: Logger;
   limits?: CoalescerLimits;
@@ -153,9 +150,9 @@ export const createCoalescer = ({
 
   let lookedForOverdue = -Infinity;
   const giveBackOverdue = (): void => {
-    if (now() - lookedForOverdue < limits.patienceMs / 16) return;
-    lookedForOverdue = now();
-    const overdue = line.takeOlderThan(now() - limits.patienceMs);
+    if (performance.now() - lookedForOverdue < limits.patienceMs / 16) return;
+    lookedForOverdue = performance.now();
+    const overdue = line.takeOlderThan(performance.now() - limits.patienceMs);
     const refusal = new Overloaded(503, 'Events could not be stored in time', retryAfterSeconds);
     settle(overdue, ({ reject }) => reject(refusal));
   };
@@ -171,9 +168,10 @@ export const createCoalescer = ({
     timer = undefined;
     giveBackOverdue();
     while (!line.isEmpty()) {
-      const next = starting >= limits.starts ? limits.longestGapMs : line.next(now(), gaps());
+      const next =
+        starting >= limits.starts ? limits.longestGapMs : line.next(performance.now(), gaps());
       if (typeof next === 'number') {
-        timer = setTimeout(flush, next);
+        timer = setTimeout(flush, Math.ceil(next)); // Node would cut it off
         timer.unref(); // whoever waits for it holds the process open by its connection
         return;
       }
@@ -204,7 +202,7 @@ export const createCoalescer = ({
       if (refused !== undefined) return Promise.reject(refused);
       hold(source, bytes);
       const durable = new Promise<string>((resolve, reject) => {
-        line.add({ source, events, bytes, since: now(), resolve, reject });
+        line.add({ source, events, bytes, since: performance.now(), resolve, reject });
       });
       if (!flushSoon) {
         // Requests that are read in the same turn of the event loop share a batch even when idle.

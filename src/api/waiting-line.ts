@@ -5,7 +5,7 @@ export interface Waiting {
   source: string;
   events: readonly AcceptedEvent[];
   bytes: number;
-  /** In ms, by the coalescer's clock. */
+  /** In ms, as performance.now() tells it. */
   since: number;
   resolve: (batch: string) => void;
   reject: (error: Error) => void;

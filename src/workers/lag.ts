@@ -16,28 +16,28 @@ export interface Lag {
 /** Waits noted longer ago than this tell nothing of now. */
 const freshMs = 2_000;
 
-export const createLag = (now: () => number): Lag => {
+export const createLag = (): Lag => {
   let heavy = { waitedMs: 0, at: -Infinity };
   const latest = new Map<string, { waitedMs: number; at: number }>();
   return {
     observe: (destination, waitedMs) => {
       const before = latest.get(destination);
       const smoothed =
-        before === undefined || now() - before.at > freshMs
+        before === undefined || performance.now() - before.at > freshMs
           ? waitedMs
           : before.waitedMs * 0.8 + waitedMs * 0.2;
-      latest.set(destination, { waitedMs: smoothed, at: now() });
+      latest.set(destination, { waitedMs: smoothed, at: performance.now() });
     },
     ms: () => {
       let least = Infinity;
       for (const { waitedMs, at } of latest.values()) {
-        if (now() - at <= freshMs) least = Math.min(least, waitedMs);
+        if (performance.now() - at <= freshMs) least = Math.min(least, waitedMs);
       }
       return Number.isFinite(least) ? Math.max(0, least) : 0;
     },
     observeHeavy: (waitedMs) => {
-      heavy = { waitedMs: heavy.waitedMs * 0.5 + waitedMs * 0.5, at: now() };
+      heavy = { waitedMs: heavy.waitedMs * 0.5 + waitedMs * 0.5, at: performance.now() };
     },
-    heavyMs: () => (now() - heavy.at > freshMs ? 0 : heavy.waitedMs),
+    heavyMs: () => (performance.now() - heavy.at > freshMs ? 0 : heavy.waitedMs),
   };
 };

@@ -29,8 +29,8 @@ const open = ({
     closed: new AbortController().signal,
     now: () => 0,
   });
-  const enter = (workflowId: string, connection: string, dueAt = 60_000): void =>
-    room.enter([connection], { workflowId, runId: workflowId, activityId: '1' }, dueAt);
+  const enter = (workflowId: string, connection: string, dueInMs = 60_000): void =>
+    room.enter([connection], { workflowId, runId: workflowId, activityId: '1' }, dueInMs);
   return { room, called, enter };
 };
 

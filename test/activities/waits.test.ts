@@ -106,7 +106,7 @@ test('a drain does not wait for the turns of a slow rate', async () => {
   await partner.until((received) => received.length >= 1);
   const began = Date.now();
   await opened.restartWorkers();
-  expect(Date.now() - began).toBeLessThan(5_000);
+  expect(Date.now() - began).toBeLessThan(10_000); // half of what its turns would take
 });
 
 test('a worker that is drained hands over; another sends the rest, and nothing twice', async () => {

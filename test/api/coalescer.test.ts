@@ -1,4 +1,4 @@
-import { expect, test } from '@jest/globals';
+import { expect, jest, test } from '@jest/globals';
 import {
   createCoalescer,
   defaultLimits,
@@ -32,7 +32,6 @@ const byHand = (limits: Partial<CoalescerLimits> = {}, lagMs = 0, heavyLagMs = 0
       }),
     lagMs: () => lagMs,
     heavyLagMs: () => heavyLagMs,
-    now: () => performance.now(),
     metrics: createMetrics().batches,
     log: createLog('silent'),
     limits: { ...defaultLimits, ...limits },
@@ -168,6 +167,20 @@ test('nor while others keep coming', async () => {
   const traffic = setInterval(() => void submit('c', events(1)), 5);
   await expect(first).rejects.toMatchObject({ status: 503 });
   clearInterval(traffic);
+});
+
+test('a clock that is set back holds nothing up', async () => {
+  const { submit, next } = byHand({ shortestGapMs: 30 });
+  void submit('a', events(1));
+  (await next()).answer('batch-1');
+  const { now } = Date;
+  const clock = jest.spyOn(Date, 'now').mockImplementation(() => now() - 3_600_000);
+  try {
+    void submit('a', events(2));
+    expect(counts(await next())).toEqual({ a: 2 });
+  } finally {
+    clock.mockRestore();
+  }
 });
 
 test('a batch that is full of bytes does not wait for the gap either', async () => {

@@ -175,7 +175,9 @@ inBrowser(
       .find((each) => each.postData()?.includes(messageId));
     await again!.response();
     // By the browser's clock; without the header it comes again within some 0.3 s.
-    const refusedAt = first.timing().startTime + first.timing().responseStart;
+    const { startTime, responseStart } = first.timing();
+    expect(responseStart).toBeGreaterThan(0);
+    const refusedAt = startTime + responseStart;
     expect(again!.timing().startTime - refusedAt).toBeGreaterThan(retryAfterMs - 300);
     expect(product.arrived(before)).toMatchObject({
       hook: [{ messageId, event: 'Squeezed' }],

@@ -13,7 +13,7 @@ const { partner, open: openRoad, hook } = partneredRoads();
 
 const open = async (
   destinations: DestinationEntry[],
-  given: Partial<RoadOptions> = {},
+  given: Pick<RoadOptions, 'sources'> = {},
 ): Promise<Road & { explain: Explain }> => {
   const road = await openRoad(destinations, given);
   const explain = createExplainer({

@@ -1,41 +1,27 @@
-import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { WorkflowHandle } from '@temporalio/client';
 import { eventually } from '../support/eventually.ts';
 import { trackEvent } from '../support/events.ts';
-import { startPartner, type Partner } from '../support/partner.ts';
+import { partneredRoads } from '../support/partnered-roads.ts';
 import { createFolder, runProduct, type Folder } from '../support/product.ts';
-import { openRoad, type DestinationEntry, type Road } from '../support/road.ts';
+import type { DestinationEntry, Road } from '../support/road.ts';
 import { testAddress, uniqueName } from '../support/temporal.ts';
 
-/** Each command is a process that connects: with other tests beside, it takes a while. */
+/** Each command is a process that connects. */
 const slow = 120_000;
 
-let partner: Partner;
+const { partner, open: openRoad, hook: webhook } = partneredRoads();
 let folder: Folder;
 let road: Road;
-beforeAll(async () => {
-  partner = await startPartner();
+beforeAll(() => {
   folder = createFolder();
 });
-afterEach(async () => {
-  await road.close();
-  partner.received.length = 0;
-  partner.script(() => ({ status: 200 }));
-});
-afterAll(async () => {
-  folder.remove();
-  await partner.close();
-});
+afterAll(() => folder.remove());
 
-const hook = (name: string, more: object = {}): DestinationEntry => ({
-  name,
-  type: 'webhook',
-  settings: { url: `${partner.url}/${name}` },
-  retry: { maxDelay: '1s' },
-  ...more,
-});
+const hook = (name: string, more: object = {}): DestinationEntry =>
+  webhook(name, { retry: { maxDelay: '1s' }, ...more });
 const open = async (destinations: DestinationEntry[], sources = ['website']): Promise<void> => {
-  road = await openRoad({ destinations, sources });
+  road = await openRoad(destinations, { sources });
 };
 const events = (count: number, name = 'm') =>
   Array.from({ length: count }, (_, n) => trackEvent({ messageId: `${name}-${n}` }));

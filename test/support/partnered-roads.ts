@@ -7,7 +7,10 @@ export interface PartneredRoads {
   /** Answers 200, and has received nothing, when a test begins. */
   partner: Omit<Partner, 'close'>;
   /** Opens a road, which is closed after the test; to a webhook, where no destinations are given. */
-  open: (destinations?: DestinationEntry[], more?: Partial<RoadOptions>) => Promise<Road>;
+  open: (
+    destinations?: DestinationEntry[],
+    more?: Omit<Partial<RoadOptions>, 'destinations'>,
+  ) => Promise<Road>;
   /** A webhook at the partner, on the path of its name. */
   hook: (name?: string, more?: Record<string, unknown>) => DestinationEntry;
   /** A destination there that takes many events a request. */
@@ -15,7 +18,7 @@ export interface PartneredRoads {
 }
 
 /** Tries again soon. */
-export const fastRetry = { firstDelay: '1s', maxDelay: '1s', giveUpAfter: '30s' };
+export const fastRetry = { firstDelay: '1s', maxDelay: '1s' };
 
 /** To be called where a test file begins. */
 export const partneredRoads = (): PartneredRoads => {

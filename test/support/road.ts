@@ -106,7 +106,7 @@ export const openRoad = async ({
             callBack: createCallBack(connection.workflowService, 'default'),
             turns: createTurns(),
             allowPrivate,
-            lag: createLag(Date.now),
+            lag: createLag(),
             metrics: createMetrics().deliveries,
             log,
           }),

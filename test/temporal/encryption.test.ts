@@ -46,7 +46,9 @@ test('Temporal holds no word of an event, nor of what a partner said of it', asy
     await eventually(async () => {
       const { raw } = await batch.describe();
       expect(raw.pendingActivities?.[0]?.lastFailure).toBeTruthy();
-      expect((await road.checkpoint(batch))?.unsettled).toMatchObject([{ attempts: 1 }]);
+      expect((await road.checkpoint(batch))?.unsettled).toMatchObject([
+        { attempts: expect.any(Number) },
+      ]);
     });
   }
   expect(await stored(plain, batches[0][1])).toContain(partnersWords);
@@ -102,7 +104,9 @@ test('a batch goes on once the key that was gone is back', async () => {
   fail();
   const batch = await road.start([event]);
   await eventually(async () =>
-    expect((await road.checkpoint(batch))?.unsettled).toMatchObject([{ attempts: 1 }]),
+    expect((await road.checkpoint(batch))?.unsettled).toMatchObject([
+      { attempts: expect.any(Number) },
+    ]),
   );
   partner.script(() => ({ status: 200 }));
   const other = { ...old!, id: 'new' };
