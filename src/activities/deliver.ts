@@ -26,8 +26,10 @@ export interface DeliverDeps extends Pick<
   closed: AbortSignal;
   /** Most continuations that may run at a time, so that first passes always find a slot. */
   continuationSlots: number;
-  /** Told how long each first pass waited in the queue, in ms. */
-  onFirstPass: (waitedMs: number) => void;
+  /** Most deliveries that may run at a time. */
+  slots: number;
+  /** Told how long each first pass waited in the queue, in ms, and whether it got the last slot. */
+  onFirstPass: (waitedMs: number, isFull: boolean) => void;
   /** How far behind the cluster is, in ms: what can wait makes way for what cannot. */
   lagMs: () => number;
   log: Logger;
@@ -38,7 +40,7 @@ export interface DeliverDeps extends Pick<
 
 /** The delivery activities of one destination: state they share is this process's knowledge of it. */
 export const createDelivery = (deps: DeliverDeps): DeliveryActivities => {
-  const { destination, continuationSlots, log, metrics, now, random } = deps;
+  const { destination, slots, continuationSlots, log, metrics, now, random } = deps;
   const { name } = destination;
   const pace = createPace(destination.ratePerSecond);
   const failing: Record<Health['scope'], Set<string>> = {
@@ -46,6 +48,7 @@ export const createDelivery = (deps: DeliverDeps): DeliveryActivities => {
     origin: new Set(),
     destination: new Set(),
   };
+  let running = 0;
   let continuations = 0;
 
   const connections = createConnections({
@@ -115,25 +118,34 @@ export const createDelivery = (deps: DeliverDeps): DeliveryActivities => {
     return ending.end(progress, input, context);
   };
 
+  const deliver = async (input: DeliverInput, context: Context): Promise<Progress> => {
+    if (input.unsettled === undefined && context.info.heartbeatDetails === undefined) {
+      const waitedMs = Math.max(0, now() - context.info.currentAttemptScheduledTimestampMs);
+      metrics.queueSeconds.observe({ destination: name }, waitedMs / 1_000);
+      deps.onFirstPass(waitedMs, running >= slots);
+      return run(input, context, true);
+    }
+    if (continuations >= continuationSlots) {
+      throw ending.crowded('All slots for continuations are taken');
+    }
+    continuations += 1;
+    try {
+      return await run(input, context, false);
+    } finally {
+      waitingRoom.done(deliveryOf(context));
+      continuations -= 1;
+    }
+  };
+
   return {
     deliver: async (input) => {
       const context = deps.context();
       waitingRoom.leave(deliveryOf(context));
-      if (input.unsettled === undefined && context.info.heartbeatDetails === undefined) {
-        const waitedMs = Math.max(0, now() - context.info.currentAttemptScheduledTimestampMs);
-        metrics.queueSeconds.observe({ destination: name }, waitedMs / 1_000);
-        deps.onFirstPass(waitedMs);
-        return run(input, context, true);
-      }
-      if (continuations >= continuationSlots) {
-        throw ending.crowded('All slots for continuations are taken');
-      }
-      continuations += 1;
+      running += 1;
       try {
-        return await run(input, context, false);
+        return await deliver(input, context);
       } finally {
-        waitingRoom.done(deliveryOf(context));
-        continuations -= 1;
+        running -= 1;
       }
     },
   };

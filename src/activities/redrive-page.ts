@@ -31,7 +31,6 @@ export interface RedriveDeps {
   callBack: (delivery: WaitingDelivery) => Promise<void>;
   /** How far behind the cluster is, in ms: fresh batches go first. */
   lagMs: () => number;
-  now: () => number;
   /** The running activity's context. */
   context: () => Context;
 }
@@ -67,8 +66,6 @@ export const isToHurry = (
 
 /** The activities by which a redrive goes through the batches. */
 export const createRedrivePage = (deps: RedriveDeps): OperationActivities => {
-  const { now } = deps;
-
   /** Where a page begins: what an attempt that was cut off had left, else what visibility has next. */
   const openPage = async (input: RedrivePageInput, { info }: Context): Promise<Checkpoint> => {
     const kept = info.heartbeatDetails as Checkpoint | undefined;
@@ -103,8 +100,9 @@ export const createRedrivePage = (deps: RedriveDeps): OperationActivities => {
       const context = deps.context();
       const { cancellationSignal } = context;
       const page = await openPage(input, context);
-      const began = now();
-      const isOver = (): boolean => cancellationSignal.aborted || now() - began > 2 * pageMs;
+      const began = performance.now();
+      const isOver = (): boolean =>
+        cancellationSignal.aborted || performance.now() - began > 2 * pageMs;
       const keep = (): void => context.heartbeat(page);
       const goOn = (): void => {
         page.rest = page.rest.slice(1);
@@ -117,7 +115,7 @@ export const createRedrivePage = (deps: RedriveDeps): OperationActivities => {
       keep();
       while (page.rest.length > 0 && !isOver()) {
         const [batch] = page.rest as [string];
-        const since = now();
+        const since = performance.now();
         let gapMs = lookGapMs;
         try {
           const acts = await act[input.kind](batch, input);
@@ -125,7 +123,7 @@ export const createRedrivePage = (deps: RedriveDeps): OperationActivities => {
           if (acts !== undefined && acts > 0) {
             page.acted += 1;
             if (input.kind === 'hurry') page.hurried += acts;
-            gapMs = actGapMs() - (now() - since);
+            gapMs = actGapMs() - (performance.now() - since);
           }
           goOn();
         } catch (error) {

@@ -41,7 +41,7 @@ export const createReturnTimes = (
     forget: (connection) => void calendars.delete(connection),
     take: (connection, notBefore, notAfter) => {
       const present = Math.floor(now() / 1_000);
-      if (present > forgotten) {
+      if (present !== forgotten) {
         forgotten = present;
         forgetPast(all, present);
         for (const [name, calendar] of calendars) {

@@ -157,10 +157,13 @@ export const createCoalescer = ({
     settle(overdue, ({ reject }) => reject(refusal));
   };
 
-  const gaps = (): Gaps => ({
-    shared: Math.min(limits.shortestGapMs + lagMs(), limits.longestGapMs),
-    busy: Math.min(limits.shortestGapMs + lagMs() + heavyLagMs(), limits.longestBusyGapMs),
-  });
+  const gaps = (): Gaps => {
+    const gapMs = limits.shortestGapMs + lagMs();
+    return {
+      shared: Math.min(gapMs, limits.longestGapMs),
+      busy: Math.min(gapMs + heavyLagMs(), limits.longestBusyGapMs),
+    };
+  };
 
   /** Starts what is due, and sets the clock for the rest. */
   const flush = (): void => {

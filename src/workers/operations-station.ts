@@ -9,10 +9,10 @@ const slots = 10;
 const heartbeatThrottleMs = 500;
 
 /** The worker of what operators have done in bulk: of few activities, which mostly wait. */
-export const operationsStation = (deps: Omit<RedriveDeps, 'now' | 'context'>): Station => ({
+export const operationsStation = (deps: Omit<RedriveDeps, 'context'>): Station => ({
   queue: operationsQueue,
   options: {
-    activities: createRedrivePage({ ...deps, now: Date.now, context: () => Context.current() }),
+    activities: createRedrivePage({ ...deps, context: () => Context.current() }),
     maxConcurrentActivityTaskExecutions: slots,
     maxHeartbeatThrottleInterval: heartbeatThrottleMs,
     defaultHeartbeatThrottleInterval: heartbeatThrottleMs,

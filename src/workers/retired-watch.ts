@@ -58,7 +58,8 @@ export const watchRetired = ({
   const believed = (queue: string): (() => Promise<boolean>) => {
     let last = { at: -Infinity, isServed: false };
     return async () => {
-      if (now() - last.at > believedMs) last = { at: now(), isServed: await isServed(queue) };
+      const at = performance.now();
+      if (at - last.at > believedMs) last = { at, isServed: await isServed(queue) };
       return last.isServed;
     };
   };
@@ -95,14 +96,14 @@ export const watchRetired = ({
     const wait = (ms: number) => sleep(ms, undefined, { signal: ended.signal, ref: false });
     for (let ms = firstLookMs; ;) {
       await wait(ms);
-      const began = now();
+      const began = performance.now();
       try {
         await look();
       } catch (error) {
         log.warn({ err: error }, 'could not look for destinations that were removed');
       }
       // Behind a large backlog a look is long: it takes a small part of the time nevertheless.
-      ms = Math.max(everyMs, 30 * (now() - began));
+      ms = Math.max(everyMs, 30 * (performance.now() - began));
     }
   };
   lookOn().catch(() => undefined); // it was ended
