@@ -11,7 +11,7 @@ import { addReset } from './operator/reset-command.ts';
 import { addRedrive } from './operator/redrive-command.ts';
 import { addStatus } from './operator/status-command.ts';
 import { runUntilSignal } from './run.ts';
-import { temporalTarget } from './temporal/connect.ts';
+import { temporalTarget, type TemporalTarget } from './temporal/connect.ts';
 import { UserError } from './user-error.ts';
 
 const mistake = 2;
@@ -33,6 +33,9 @@ const withAddress = (command: Command, usualPort = 3000): Command =>
   command
     .option('--host <host>', 'address to listen on', '127.0.0.1')
     .option('--port <number>', 'port to listen on', port, usualPort);
+
+/** Which Temporal it is, for whoever forgot to say, or said another. */
+const placeOf = ({ address, namespace }: TemporalTarget) => ({ temporal: address, namespace });
 
 /**
  * The commands; what each is given it does with this environment and this log. What only the
@@ -56,7 +59,9 @@ const createProgram = (env: NodeJS.ProcessEnv, log: Logger): Command => {
     });
 
   withAddress(withConfig(program.command('api')))
-    .description('run the ingest API and a workflow worker, against TEMPORAL_ADDRESS')
+    .description(
+      'run the ingest API and a workflow worker, against TEMPORAL_ADDRESS (else localhost:7233)',
+    )
     .action(async (options: { config?: string; host: string; port: number }) => {
       const { config } = loadConfig(options.config, env);
       const { startService } = await import('./service.ts');
@@ -64,13 +69,13 @@ const createProgram = (env: NodeJS.ProcessEnv, log: Logger): Command => {
       await runUntilSignal(async () => {
         const parts = { api: options, workflows: true, destinations: [] };
         const service = await startService(config, parts, target, log);
-        log.info({ url: service.url }, 'the API takes events');
+        log.info({ url: service.url, ...placeOf(target) }, 'the API takes events');
         return service;
       }, log);
     });
 
   withConfig(program.command('worker'))
-    .description('run workers, against TEMPORAL_ADDRESS')
+    .description('run workers, against TEMPORAL_ADDRESS (else localhost:7233)')
     .option('--destinations <names>', 'only these destinations, separated by commas', names)
     .option('--no-workflows', 'run no workflow worker')
     .action(async (options: { config?: string; destinations?: string[]; workflows: boolean }) => {
@@ -85,7 +90,10 @@ const createProgram = (env: NodeJS.ProcessEnv, log: Logger): Command => {
           target,
           log,
         );
-        log.info({ destinations: destinations.map(({ name }) => name) }, 'the workers run');
+        log.info(
+          { destinations: destinations.map(({ name }) => name), ...placeOf(target) },
+          'the workers run',
+        );
         return service;
       }, log);
     });

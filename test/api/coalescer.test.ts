@@ -83,7 +83,7 @@ test('busy: what arrives within a gap shares one batch, whatever its source', as
 
 test('the gap grows with the lag of the cluster, and has a bound', async () => {
   const gap = async (lagMs: number): Promise<number> => {
-    const { submit, next } = byHand({ shortestGapMs: 20, longestGapMs: 150 }, lagMs);
+    const { submit, next } = byHand({ shortestGapMs: 20, longestGapMs: 500 }, lagMs);
     void submit('a', events(1));
     (await next()).answer('batch-1');
     const began = Date.now();
@@ -91,11 +91,13 @@ test('the gap grows with the lag of the cluster, and has a bound', async () => {
     (await next()).answer('batch-2');
     return Date.now() - began;
   };
-  const [idle, behind, farBehind] = [await gap(0), await gap(80), await gap(10_000)];
-  expect(idle).toBeLessThan(behind);
-  expect(behind).toBeGreaterThanOrEqual(90);
-  expect(farBehind).toBeGreaterThanOrEqual(140);
-  expect(farBehind).toBeLessThan(1_000);
+  // A busy machine may take long for one of them, but hardly for each of three.
+  const idle = Math.min(await gap(0), await gap(0), await gap(0));
+  const [behind, farBehind] = [await gap(200), await gap(10_000)];
+  expect(idle).toBeLessThan(200);
+  expect(behind).toBeGreaterThanOrEqual(200);
+  expect(farBehind).toBeGreaterThanOrEqual(450);
+  expect(farBehind).toBeLessThan(5_000);
 });
 
 test('a full batch does not wait for the gap, and no request is split', async () => {
