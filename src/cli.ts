@@ -104,8 +104,8 @@ const createProgram = (env: NodeJS.ProcessEnv, log: Logger): Command => {
     )
     .option('--webhook-secret <secret>', 'what webhooks must be signed with (else none has to be)')
     .action(async (options: { host: string; port: number; webhookSecret?: string }) => {
+      const { createSandbox } = await import('./sandbox/sandbox.ts');
       await runUntilSignal(async () => {
-        const { createSandbox } = await import('./sandbox/sandbox.ts');
         const { url, close } = await createSandbox({ ...options, log });
         log.info({ url }, 'the partner sandbox runs');
         return { stop: close };

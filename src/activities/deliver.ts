@@ -24,8 +24,6 @@ export interface DeliverDeps extends Pick<
   callBack: (delivery: WaitingDelivery) => Promise<void>;
   /** Aborted once the process gives up its work. */
   closed: AbortSignal;
-  /** Most continuations that may run at a time, so that first passes always find a slot. */
-  continuationSlots: number;
   /** Most deliveries that may run at a time. */
   slots: number;
   /** Told how long each first pass waited in the queue, in ms, and whether it got the last slot. */
@@ -40,8 +38,10 @@ export interface DeliverDeps extends Pick<
 
 /** The delivery activities of one destination: state they share is this process's knowledge of it. */
 export const createDelivery = (deps: DeliverDeps): DeliveryActivities => {
-  const { destination, slots, continuationSlots, log, metrics, now, random } = deps;
+  const { destination, slots, log, metrics, now, random } = deps;
   const { name } = destination;
+  /** Most continuations that may run at a time, so that first passes always find a slot. */
+  const continuationSlots = slots / 2;
   const pace = createPace(destination.ratePerSecond);
   const failing: Record<Health['scope'], Set<string>> = {
     connection: new Set(),

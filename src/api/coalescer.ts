@@ -150,9 +150,10 @@ export const createCoalescer = ({
 
   let lookedForOverdue = -Infinity;
   const giveBackOverdue = (): void => {
-    if (performance.now() - lookedForOverdue < limits.patienceMs / 16) return;
-    lookedForOverdue = performance.now();
-    const overdue = line.takeOlderThan(performance.now() - limits.patienceMs);
+    const present = performance.now();
+    if (present - lookedForOverdue < limits.patienceMs / 16) return;
+    lookedForOverdue = present;
+    const overdue = line.takeOlderThan(present - limits.patienceMs);
     const refusal = new Overloaded(503, 'Events could not be stored in time', retryAfterSeconds);
     settle(overdue, ({ reject }) => reject(refusal));
   };

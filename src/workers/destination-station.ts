@@ -51,7 +51,6 @@ export const destinationStation = ({
         onLargeTurn: lag.observeHeavy,
         closed: closed.signal,
         slots,
-        continuationSlots: slots / 2,
         lagMs: lag.ms,
         onFirstPass: (waitedMs, isFull) => lag.observe(destination.name, waitedMs, isFull),
         metrics,

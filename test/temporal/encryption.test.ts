@@ -15,6 +15,13 @@ const { partner, open: openRoad, hook } = partneredRoads();
 const open = (keys: { id: string; key: string }[]): Promise<Road> =>
   openRoad([hook('hook', { retry: fastRetry })], { keys });
 
+/** Its one part has failed; more than once perhaps, for it is tried again each second. */
+const expectFailed = async (road: Road, batch: WorkflowHandle): Promise<void> => {
+  const { unsettled } = (await road.checkpoint(batch))!;
+  expect(unsettled).toHaveLength(1);
+  expect(unsettled[0]!.attempts).toBeGreaterThanOrEqual(1);
+};
+
 /** All that Temporal holds of a batch, bytes as the text that they may be. */
 const stored = async (road: Road, { workflowId }: WorkflowHandle): Promise<string> => {
   const { workflowService } = road.connection;
@@ -46,9 +53,7 @@ test('Temporal holds no word of an event, nor of what a partner said of it', asy
     await eventually(async () => {
       const { raw } = await batch.describe();
       expect(raw.pendingActivities?.[0]?.lastFailure).toBeTruthy();
-      expect((await road.checkpoint(batch))?.unsettled).toMatchObject([
-        { attempts: expect.any(Number) },
-      ]);
+      await expectFailed(road, batch);
     });
   }
   expect(await stored(plain, batches[0][1])).toContain(partnersWords);
@@ -103,11 +108,7 @@ test('a batch goes on once the key that was gone is back', async () => {
   const [old] = road.config.encryptionKeys;
   fail();
   const batch = await road.start([event]);
-  await eventually(async () =>
-    expect((await road.checkpoint(batch))?.unsettled).toMatchObject([
-      { attempts: expect.any(Number) },
-    ]),
-  );
+  await eventually(() => expectFailed(road, batch));
   partner.script(() => ({ status: 200 }));
   const other = { ...old!, id: 'new' };
   await road.restartWorkers([other]);
